@@ -1,0 +1,3 @@
+//! The document axis (VXP) and its packets (edXML): what the departments' document systems speak.
+
+pub mod client;

@@ -1,0 +1,15 @@
+//! The ledger: an append-only log in partitions behind one trait; bytes in, bytes out (exchange.md section 7).
+//!
+//! | where | what |
+//! |---|---|
+//! | `ledger` | the trait [`Ledger`] and its answers |
+//! | `local` | [`Local`]: one SQLite file, one writer thread, group commit; [`Reader`]: beside a running writer |
+//! | `conformance` | what every ledger has to pass (cargo feature `conformance`) |
+
+#[cfg(any(test, feature = "conformance"))]
+pub mod conformance;
+mod ledger;
+mod local;
+
+pub use ledger::{Append, Appended, Cause, Entry, Ledger, RECORD_BYTES_MAX, ReadError, ReadLimit, Refusal};
+pub use local::{Clock, CreateError, Entries, Local, Manifest, OpenError, PARTITIONS_MAX, Reader, Settings};

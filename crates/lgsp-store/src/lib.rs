@@ -1,0 +1,1 @@
+//! Layer 1: what is known about each message, projected from the ledger into SQL.

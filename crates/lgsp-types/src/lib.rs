@@ -1,0 +1,36 @@
+//! The words of the exchange as types: agency, document, ids, envelope, fact, receipt, and the two ports.
+//! No I/O, no clock, no randomness: time and ids come in as arguments; nothing here knows a transport or a store.
+
+mod agency;
+mod document;
+mod envelope;
+mod fact;
+mod id;
+mod ports;
+mod reason;
+mod receipt;
+mod system;
+mod time;
+
+pub use agency::{AgencyCode, AgencyCodeError, AgencyId, CodePattern, Scheme};
+pub use document::{DocumentCode, DocumentError, DocumentNumber, Notation, fold};
+pub use envelope::{
+    ADDRESSEES_MAX, ATTACHMENTS_MAX, Attachment, ContractRef, ContractRefError, DocumentRef, Envelope, KEY_MAX_BYTES,
+    PAYLOAD_MAX_BYTES, Party, Publish, Relation, Role, Staged, Written,
+};
+pub use fact::{
+    Accepted, Actor, Clear, Delivery, Evidence, EvidenceKind, Fact, Finding, KeyEvent, KeyUse, Kind, Lookup, Node,
+    Receiver, Rules, What,
+};
+pub use id::{
+    DeliveryId, Digest, EventId, IdError, IdKey, LedgerPosition, MsgId, RefusalId, Request, Tag, TagKind, enc,
+};
+pub use ports::{
+    AcknowledgeError, Acknowledged, Adapter, AgencyView, Answered, Cause, CheckError, ContentError, ContentStream,
+    DeliveryState, Exchange, FetchError, Fetched, Mark, ObjectReader, OpenDelivery, OpenQuery, Outcome, PublishError,
+    Push, Pushed, Question, Rejection, SystemView, Unavailable, Upload, UploadError,
+};
+pub use reason::{ReasonCode, ReasonCodeError, Refusal};
+pub use receipt::Receipt;
+pub use system::{AdapterId, Caller, ConnectorId, NameError, SystemId};
+pub use time::{Clock, DateError, DocumentDate, DocumentTime, UnixMs, VN_OFFSET_SECONDS};
