@@ -109,11 +109,10 @@ impl Pen {
             });
         }
         let mut ends = self.ends.clone();
-        match self
-            .insert_all(group, append_ms, &mut ends)
-            .and_then(|offsets| self.run("COMMIT").map(|()| offsets))
-        {
+        match self.commit(group, append_ms, &mut ends) {
             Ok(offsets) => {
+                #[cfg(test)]
+                super::tests::bite::at("after its commit");
                 self.ends = ends;
                 let bytes: usize = group.iter().map(|waiting| waiting.record.len()).sum();
                 self.uncarried_bytes = self.uncarried_bytes.saturating_add(bytes).saturating_add(COMMIT_BYTES);
@@ -122,6 +121,14 @@ impl Pen {
             Err(error) if fault::kind(&error) == Kind::Full && self.roll_back() => Err(Slip::Full),
             Err(error) => Err(Slip::Unsure(error)),
         }
+    }
+
+    fn commit(&self, group: &[Waiting], append_ms: u64, ends: &mut [u64]) -> rusqlite::Result<Vec<u64>> {
+        let offsets = self.insert_all(group, append_ms, ends)?;
+        #[cfg(test)]
+        super::tests::bite::at("before its commit");
+        self.run("COMMIT")?;
+        Ok(offsets)
     }
 
     fn insert_all(&self, group: &[Waiting], append_ms: u64, ends: &mut [u64]) -> rusqlite::Result<Vec<u64>> {
@@ -137,6 +144,8 @@ impl Pen {
             let sum = sums::of_record(append_ms, record);
             let row = params![signed(*end)?, signed(append_ms)?, sum, record.as_ref()];
             self.connection.prepare_cached(insert)?.execute(row)?;
+            #[cfg(test)]
+            super::tests::bite::at("in a group");
             offsets.push(*end);
             *last = Some(sum);
             *end += 1;

@@ -3,11 +3,14 @@
 use std::io::{BufRead, BufReader, Lines};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
+use rusqlite::{Connection, params};
 use tempfile::TempDir;
 
 use super::super::*;
-use crate::conformance::Bench;
+use super::bite;
+use crate::conformance::{self, Bench, Trouble};
 use crate::ledger::Appended;
 
 pub(super) const ALL: ReadLimit = ReadLimit {
@@ -16,6 +19,10 @@ pub(super) const ALL: ReadLimit = ReadLimit {
 };
 /// Tells a test that it was started by itself, and which ledger it is to write.
 const CHILD: &str = "LGSP_LEDGER_CHILD";
+/// How many pages the twin's ledger may have.
+const PAGES: &str = "LGSP_LEDGER_PAGES";
+/// The test that runs the suite, whose twins write for it.
+const SUITE: &str = "local::tests::it_passes_the_conformance_suite";
 
 pub(super) fn clock_at(ms: u64) -> Clock {
     Arc::new(move || ms)
@@ -24,14 +31,16 @@ pub(super) fn clock_at(ms: u64) -> Clock {
 /// A folder of one test; it goes with it.
 pub(super) struct Folder {
     folder: TempDir,
-    made: Mutex<u32>,
+    made: AtomicUsize,
+    killed: AtomicUsize,
 }
 
 impl Folder {
     pub(super) fn new() -> Self {
         Self {
             folder: tempfile::tempdir().unwrap(),
-            made: Mutex::new(0),
+            made: AtomicUsize::new(0),
+            killed: AtomicUsize::new(0),
         }
     }
 
@@ -41,7 +50,7 @@ impl Folder {
 
     /// The ledger that was made last.
     pub(super) fn path(&self) -> PathBuf {
-        self.file(&format!("ledger-{}.db", self.made.lock().unwrap()))
+        self.file(&format!("ledger-{}.db", self.made.load(Ordering::Relaxed)))
     }
 
     pub(super) fn ledger(&self, partitions: u32) -> Local {
@@ -49,13 +58,18 @@ impl Folder {
     }
 
     pub(super) fn ledger_with(&self, partitions: u32, clock: Clock) -> Local {
-        *self.made.lock().unwrap() += 1;
+        self.made.fetch_add(1, Ordering::Relaxed);
         Local::create(&self.path(), "test", partitions, 0).unwrap();
         Local::open(&self.path(), clock).unwrap()
     }
 
     pub(super) fn open(&self) -> Local {
         Local::open(&self.path(), clock_at(2)).unwrap()
+    }
+
+    /// The writer of the suite in a process of its own, on the ledger that was made last.
+    pub(super) fn suite_twin(&self, command: Command) -> Twin {
+        Twin::start(command, SUITE, &self.path())
     }
 }
 
@@ -66,10 +80,94 @@ impl Bench for Folder {
     }
 
     async fn reopen(&self, ledger: Arc<dyn Ledger>) -> Arc<dyn Ledger> {
-        assert_eq!(Arc::strong_count(&ledger), 1);
-        drop(ledger);
+        close(ledger);
         Arc::new(self.open())
     }
+
+    async fn suffer(&self, ledger: Arc<dyn Ledger>, trouble: Trouble) -> (Vec<String>, Arc<dyn Ledger>) {
+        close(ledger);
+        let mut command = this_program();
+        let said = match trouble {
+            Trouble::Killed => {
+                let nth = self.killed.fetch_add(1, Ordering::Relaxed);
+                command.env(bite::PLACE, bite::PLACES[nth % bite::PLACES.len()].0);
+                self.suite_twin(command).bitten()
+            }
+            Trouble::Unsure => self.suite_twin(with_files_bounded()).ended_well(),
+            Trouble::Full => {
+                command.env(PAGES, "100");
+                self.suite_twin(command).ended_well()
+            }
+        };
+        (said, Arc::new(self.open()))
+    }
+
+    async fn damage(&self, ledger: Arc<dyn Ledger>, offset: u64) -> Option<Arc<dyn Ledger>> {
+        close(ledger);
+        flip(&self.path(), offset);
+        match Local::open(&self.path(), clock_at(2)) {
+            Ok(ledger) => Some(Arc::new(ledger)),
+            Err(OpenError::Damaged {
+                partition,
+                offset: found,
+                ..
+            }) => {
+                assert_eq!((partition, found), (Some(0), Some(offset)));
+                None
+            }
+            Err(other) => panic!("{other:?}"),
+        }
+    }
+}
+
+fn close(ledger: Arc<dyn Ledger>) {
+    assert_eq!(Arc::strong_count(&ledger), 1);
+    drop(ledger);
+}
+
+/// Flips the lowest bit of the record's first byte.
+fn flip(path: &Path, offset: u64) {
+    let connection = Connection::open(path).unwrap();
+    let offset = i64::try_from(offset).unwrap();
+    let select = "SELECT record FROM record_0 WHERE \"offset\" = ?1";
+    let mut record: Vec<u8> = connection.query_row(select, [offset], |row| row.get(0)).unwrap();
+    record[0] ^= 1;
+    let update = "UPDATE record_0 SET record = ?2 WHERE \"offset\" = ?1";
+    assert_eq!(connection.execute(update, params![offset, record]).unwrap(), 1);
+}
+
+pub(super) fn this_program() -> Command {
+    Command::new(std::env::current_exe().unwrap())
+}
+
+/// The shell bounds the size of files and ignores the signal: a write beyond fails with EFBIG, an I/O error that is not
+/// a full disk.
+fn with_files_bounded() -> Command {
+    let mut command = Command::new("sh");
+    command.args(["-c", "trap '' XFSZ; ulimit -f 600; exec \"$0\" \"$@\""]);
+    command.arg(std::env::current_exe().unwrap());
+    command
+}
+
+/// This program in a mount namespace of its own, after `mounts` was run there by a shell with `$FOLDER` set: nobody's
+/// mounts change, and no rights are needed where a user may have namespaces.
+pub(super) fn behind_mounts(mounts: &str, folder: &Path) -> Command {
+    let mut command = Command::new("unshare");
+    command.args(["--user", "--map-root-user", "--mount", "sh", "-ec"]);
+    command.arg(format!("{mounts}; exec \"$0\" \"$@\""));
+    command.arg(std::env::current_exe().unwrap()).env("FOLDER", folder);
+    command
+}
+
+/// If this process is a twin that is to write for the suite, it does, and answers so.
+pub(super) async fn wrote_as_twin() -> bool {
+    let Some(path) = Twin::ledger() else { return false };
+    let pages_max = std::env::var(PAGES).ok().map(|pages| pages.parse().unwrap());
+    let clock = clock_at(u64::from(std::process::id()));
+    let ledger = Arc::new(Local::open_with(&path, clock, Settings { pages_max }).unwrap());
+    conformance::write(Arc::clone(&ledger) as Arc<dyn Ledger>, say).await;
+    ledger.close().await;
+    true
 }
 
 /// Appends `count` records of a few sizes; the nth says so.
@@ -105,13 +203,13 @@ impl Twin {
         command
             .args([test, "--exact", "--nocapture", "--test-threads=1"])
             .env(CHILD, ledger);
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
         Self { child, lines }
     }
 
     pub(super) fn plain(test: &str, ledger: &Path) -> Self {
-        Self::start(Command::new(std::env::current_exe().unwrap()), test, ledger)
+        Self::start(this_program(), test, ledger)
     }
 
     /// The ledger that this process is to write, if it is the twin.
@@ -135,10 +233,29 @@ impl Twin {
         std::iter::from_fn(|| self.said()).collect()
     }
 
+    /// SIGKILL as soon as it waits at its place, which is certainly there; answers what it had said.
+    pub(super) fn bitten(mut self) -> Vec<String> {
+        let mut said: Vec<_> = std::iter::from_fn(|| self.said())
+            .take_while(|line| line != bite::MARKER)
+            .collect();
+        assert!(self.child.try_wait().unwrap().is_none(), "it never came to its place");
+        said.extend(self.kill());
+        said
+    }
+
     pub(super) fn ended_well(mut self) -> Vec<String> {
         let said = std::iter::from_fn(|| self.said()).collect();
         assert!(self.child.wait().unwrap().success(), "the twin failed: {said:?}");
         said
+    }
+}
+
+/// A test that fails leaves no process behind.
+impl Drop for Twin {
+    fn drop(&mut self) {
+        // An error only says that it has ended.
+        drop(self.child.kill());
+        drop(self.child.wait());
     }
 }
 

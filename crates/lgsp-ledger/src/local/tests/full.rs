@@ -1,7 +1,10 @@
 //! A full ledger refuses whole groups, keeps what it holds, and goes on when there is room.
 
+use std::fs;
+use std::process::Command;
+
 use super::super::*;
-use super::bench::{ALL, Folder, clock_at, text};
+use super::bench::{ALL, Folder, Twin, behind_mounts, clock_at, put, say, text};
 use crate::ledger::Appended;
 
 fn open(folder: &Folder, pages_max: Option<u32>) -> Local {
@@ -115,4 +118,59 @@ async fn a_group_that_does_not_fit_is_refused_whole() {
     assert_eq!(held, appended);
     assert!(refused > 0);
     assert_eq!(ledger.end(1).await.unwrap(), held.len() as u64);
+}
+
+#[test]
+fn a_full_disk_refuses_keeps_what_it_holds_and_goes_on_when_there_is_room() {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    if let Some(path) = Twin::ledger() {
+        return runtime.block_on(on_a_small_disk(&path));
+    }
+    let folder = Folder::new();
+    let disk = folder.file("disk");
+    fs::create_dir(&disk).unwrap();
+    let command = behind_mounts("mount -t tmpfs -o size=2m lgsp \"$FOLDER\"", &disk);
+    let name = "local::tests::full::a_full_disk_refuses_keeps_what_it_holds_and_goes_on_when_there_is_room";
+    let said = Twin::start(command, name, &disk.join("ledger.db")).ended_well();
+    assert_eq!(said, ["full", "opened full", "went on"]);
+    assert_eq!(
+        fs::read_dir(&disk).unwrap().count(),
+        0,
+        "it was not written to the small disk"
+    );
+}
+
+async fn on_a_small_disk(path: &Path) {
+    Local::create(path, "test", 1, 0).unwrap();
+    let ledger = Local::open(path, clock_at(1)).unwrap();
+    let appended = fill(&ledger).await;
+    say("full");
+    assert_eq!(ledger.end(0).await.unwrap(), appended);
+    let held = ledger.read(0, 0, ALL).await.unwrap();
+    assert_eq!(held.len() as u64, appended);
+    drop(ledger);
+
+    let ballast = path.with_file_name("ballast");
+    fs::write(&ballast, vec![0; 4 << 20]).unwrap_err();
+    let ledger = Local::open(path, clock_at(2)).unwrap();
+    assert_eq!(ledger.read(0, 0, ALL).await.unwrap(), held);
+    assert_eq!(ledger.append(0, text(0, 7)).await, Append::Refused(Refusal::Full));
+    say("opened full");
+
+    fs::remove_file(&ballast).unwrap();
+    let room = Command::new("mount")
+        .args(["-o", "remount,size=4m"])
+        .arg(path.parent().unwrap())
+        .status();
+    assert!(room.unwrap().success());
+    put(&ledger, 0, 100).await;
+    let after = ledger.read(0, 0, ALL).await.unwrap();
+    assert_eq!(after[..held.len()], held);
+    assert_eq!(after.len(), held.len() + 100);
+    ledger.close().await;
+    assert_eq!(
+        Local::open(path, clock_at(3)).unwrap().end(0).await.unwrap(),
+        appended + 100
+    );
+    say("went on");
 }

@@ -5,7 +5,7 @@ use std::fs;
 use proptest::prelude::*;
 
 use super::super::*;
-use super::bench::{ALL, Folder, Twin, clock_at, put, say, scan, text};
+use super::bench::{ALL, Folder, Twin, behind_mounts, clock_at, put, say, scan, text};
 
 #[test]
 fn a_reader_follows_a_live_writer_in_another_process() {
@@ -74,22 +74,31 @@ async fn reading_a_ledger_at_rest_leaves_its_file_as_it_was() {
     assert_eq!(folder.open().end(1).await.unwrap(), 3);
 }
 
-#[tokio::test]
-async fn a_ledger_whose_folder_takes_no_files_is_read_as_it_lies() {
+#[test]
+fn a_ledger_in_a_read_only_folder_is_read_as_it_lies() {
+    if let Some(path) = Twin::ledger() {
+        let reader = Local::open_read_only(&path).unwrap();
+        assert_eq!(scan(&reader).unwrap()[0].len(), 5);
+        fs::write(path.with_file_name("new"), b"").unwrap_err();
+        // With records in a log that cannot be read, an answer from the file alone would be short.
+        let with_log = Local::open_read_only(&path.with_file_name("with-log.db"));
+        assert!(matches!(with_log, Err(OpenError::Io { .. })), "{with_log:?}");
+        return say("read");
+    }
     let folder = Folder::new();
     let ledger = folder.ledger(1);
-    put(&ledger, 0, 5).await;
-    ledger.close().await;
-    // A folder where SQLite expects its files is what even root cannot write to.
-    fs::create_dir(file::beside(&folder.path(), "-shm")).unwrap();
-    let reader = Local::open_read_only(&folder.path()).unwrap();
-    assert_eq!(scan(&reader).unwrap()[0].len(), 5);
-    // With records in a log that cannot be read, an answer from the file alone would be short.
-    fs::write(file::beside(&folder.path(), "-wal"), [1; 100]).unwrap();
-    assert!(matches!(
-        Local::open_read_only(&folder.path()),
-        Err(OpenError::Io { .. })
-    ));
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(async {
+        put(&ledger, 0, 5).await;
+        ledger.close().await;
+    });
+    let with_log = folder.file("with-log.db");
+    fs::copy(folder.path(), &with_log).unwrap();
+    fs::write(file::beside(&with_log, "-wal"), [1; 100]).unwrap();
+    let read_only = "mount --bind \"$FOLDER\" \"$FOLDER\"; mount -o remount,bind,ro \"$FOLDER\"";
+    let command = behind_mounts(read_only, folder.path().parent().unwrap());
+    let name = "local::tests::reading::a_ledger_in_a_read_only_folder_is_read_as_it_lies";
+    assert_eq!(Twin::start(command, name, &folder.path()).ended_well(), ["read"]);
 }
 
 #[test]
