@@ -1,0 +1,266 @@
+//! One call: who is it, what does it ask for, the answer; every refusal is recorded before it is told.
+
+use std::fmt;
+use std::sync::Arc;
+
+use http::request::Parts;
+use http::{Method, Request, header};
+use http_body_util::BodyExt;
+use hyper::body::{Body as _, Incoming};
+use lgsp_types::{AdapterId, Caller, Clock, DocumentDate, Exchange, ObjectReader, Refusal, Rejection, SystemView};
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+use tokio_util::task::TaskTracker;
+use tracing::{Instrument, error};
+
+use super::answer::Answer;
+use super::head::Verdict;
+use super::reason::{BODY_CUT, BODY_TOO_LARGE, Failure, OPERATION_UNKNOWN, OUTCOME_UNKNOWN, Record, SIGNATURE_INVALID};
+use super::route::Operation;
+use super::secrets::Secrets;
+use super::settings::{Settings, count};
+use super::signed::{Claimed, Signed};
+use super::trace::Trace;
+use crate::edxml_vxp::packet::Kind;
+
+/// The name under which facts say that this adapter checked the credential.
+const ADAPTER: &str = "edxml-vxp";
+/// Largest body of a call that is not sendEdoc, in bytes; it is read and dropped, for nobody signed it.
+const SMALL_BODY_MAX_BYTES: usize = 64 * 1024;
+
+/// What all calls share.
+pub(super) struct Facade {
+    pub(super) exchange: Arc<dyn Exchange>,
+    pub(super) objects: Arc<dyn ObjectReader>,
+    pub(super) settings: Settings,
+    /// Room for packets on their way in.
+    pub(super) sends: Arc<Semaphore>,
+    clock: Clock,
+    secrets: Secrets,
+    /// Work that goes on when its caller has gone away.
+    work: TaskTracker,
+}
+
+impl fmt::Debug for Facade {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Facade")
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A caller whose signature was right.
+#[derive(Debug)]
+pub(super) struct Proven {
+    pub(super) caller: Caller,
+    /// Of the secret in force, as facts name it.
+    pub(super) key_id: String,
+    pub(super) signed: Signed,
+}
+
+/// What the façade stands on.
+pub(super) struct Ground {
+    pub(super) exchange: Arc<dyn Exchange>,
+    pub(super) objects: Arc<dyn ObjectReader>,
+    pub(super) clock: Clock,
+    pub(super) secrets: Secrets,
+    pub(super) work: TaskTracker,
+}
+
+impl Facade {
+    pub(super) fn new(settings: Settings, ground: Ground) -> Self {
+        Self {
+            sends: Arc::new(Semaphore::new(
+                count(settings.send_in_flight_max).min(Semaphore::MAX_PERMITS),
+            )),
+            settings,
+            exchange: ground.exchange,
+            objects: ground.objects,
+            clock: ground.clock,
+            secrets: ground.secrets,
+            work: ground.work,
+        }
+    }
+
+    /// The answer to one request. There is always one, and the SDK always finds HTTP 200.
+    pub(super) async fn answer(
+        &self,
+        request: Request<Incoming>,
+        operation: Operation,
+        verdict: Option<Verdict>,
+        trace: &mut Trace,
+    ) -> Answer {
+        if let Some(verdict) = verdict {
+            trace.outcome(verdict.reason());
+            return Answer::verdict(verdict);
+        }
+        let (head, mut body) = request.into_parts();
+        if !matches!(head.method, Method::POST | Method::GET) {
+            trace.outcome("METHOD_NOT_ALLOWED");
+            return Answer::method_not_allowed();
+        }
+        let answer = self.call(&head, &mut body, operation, trace).await;
+        // What was not read can only be dropped; behind chunks the gate reads no further head.
+        answer.closing(!body.is_end_stream() || head.headers.contains_key(header::TRANSFER_ENCODING))
+    }
+
+    async fn call(&self, head: &Parts, body: &mut Incoming, operation: Operation, trace: &mut Trace) -> Answer {
+        let proven = match self.prove(head) {
+            Ok(proven) => proven,
+            Err(refusal) => {
+                trace.outcome(refusal.code.as_str());
+                return Answer::failed(operation, &[refusal], None);
+            }
+        };
+        trace.system(&proven.caller.system);
+        match self.serve(&proven, body, operation, trace).await {
+            Ok(answer) => {
+                trace.outcome("OK");
+                answer
+            }
+            Err(failure) => {
+                let failure = self.record(&proven, failure).await;
+                trace.outcome(failure.reason().as_str());
+                Answer::failed(operation, &failure.refusals, Some(&proven))
+            }
+        }
+    }
+
+    async fn serve(
+        &self,
+        proven: &Proven,
+        body: &mut Incoming,
+        operation: Operation,
+        trace: &Trace,
+    ) -> Result<Answer, Failure> {
+        if operation == Operation::SendEdoc {
+            return self.send(proven, body, trace).await;
+        }
+        discard(body).await?;
+        match operation {
+            Operation::GetReceivedEdocList => self.received(proven).await,
+            Operation::GetEdoc => self.get(proven, trace).await,
+            Operation::DownloadEdoc => self.download(proven, trace).await,
+            Operation::UpdateStatus => self.update_status(proven, trace).await,
+            Operation::GetAgenciesList => Ok(self.agencies()),
+            Operation::GetAgenciesListQd20 => Ok(self.agencies_qd20()),
+            Operation::CountReceiveEdoc => self.count(proven, Kind::Document).await,
+            Operation::CountReceiveStatus => self.count(proven, Kind::Status).await,
+            Operation::NotOffered => Err(unknown("the operation is not offered yet", "leave it out")),
+            Operation::SendEdoc | Operation::Unknown => Err(unknown(
+                "the axis has no such operation",
+                "correct the address or the method",
+            )),
+        }
+    }
+
+    /// Unknown systems and wrong signatures cannot be told apart, by text or by time.
+    fn prove(&self, head: &Parts) -> Result<Proven, Refusal> {
+        let claimed = Claimed::read(&head.headers)?;
+        let view = claimed.system().and_then(|system| self.exchange.system(&system));
+        let keys = view.as_ref().and_then(|view| self.keys(view));
+        let known = keys.is_some();
+        let keys = keys.unwrap_or_else(|| self.secrets.nobody());
+        let signed = claimed.proven([&keys.current, &keys.next]);
+        match (view, signed, AdapterId::parse(ADAPTER)) {
+            (Some(view), Some(signed), Ok(adapter)) if known => Ok(Proven {
+                caller: Caller {
+                    system: view.system,
+                    adapter,
+                },
+                key_id: view.key_id,
+                signed,
+            }),
+            _ => Err(Refusal::new(
+                SIGNATURE_INVALID,
+                "/headers/XroadVnpt-hash-header",
+                "the system is not known here, or its secret did not sign this",
+                "check system id and secret",
+            )),
+        }
+    }
+
+    fn keys(&self, view: &SystemView) -> Option<super::secrets::Keys> {
+        let reference = view.secret_ref.as_deref()?;
+        let keys = self.secrets.keys(reference);
+        keys.inspect_err(|error| {
+            error!(system.id = %view.system, error = error as &dyn std::error::Error, "a secret cannot be used");
+        })
+        .ok()
+    }
+
+    /// Who is refused hears of it only after the ledger does (exchange.md section 6).
+    async fn record(&self, proven: &Proven, failure: Failure) -> Failure {
+        let content = match failure.record {
+            Record::No => return failure,
+            Record::Signed => proven.signed.digest(),
+            Record::Body(digest) => digest,
+        };
+        let exchange = Arc::clone(&self.exchange);
+        let caller = proven.caller.clone();
+        let rejection = Rejection {
+            content,
+            refusals: failure.refusals.clone(),
+        };
+        match self.ask(async move { exchange.reject(&caller, rejection).await }).await {
+            Ok(Ok(())) => failure,
+            Ok(Err(unavailable)) => not_now(&unavailable),
+            Err(late) => late,
+        }
+    }
+
+    /// Has the exchange do something, to its end: also when the caller goes away or we stop waiting.
+    pub(super) async fn ask<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> Result<T, Failure> {
+        let working = self.work.spawn(work.in_current_span());
+        match timeout(self.settings.answer_timeout(), working).await {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(broken)) => {
+                error!(error = &broken as &dyn std::error::Error, "a call broke down");
+                Err(Failure::again(
+                    OUTCOME_UNKNOWN,
+                    "it is not known what became of the call",
+                ))
+            }
+            Err(_) => Err(Failure::again(OUTCOME_UNKNOWN, "the exchange takes long to answer")),
+        }
+    }
+
+    pub(super) fn today(&self) -> DocumentDate {
+        (self.clock)().day_in_vietnam()
+    }
+}
+
+/// Reads the small body of a call to its end.
+async fn discard(body: &mut Incoming) -> Result<(), Failure> {
+    let mut size_bytes = 0;
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| Failure::again(BODY_CUT, "the body broke off"))?;
+        size_bytes += frame.data_ref().map_or(0, bytes::Bytes::len);
+        if size_bytes > SMALL_BODY_MAX_BYTES {
+            let what = format!("the body is larger than {SMALL_BODY_MAX_BYTES} bytes");
+            return Err(Failure::refused(Refusal::new(
+                BODY_TOO_LARGE,
+                "/",
+                what,
+                "send what the operation asks for",
+            )));
+        }
+    }
+    Ok(())
+}
+
+fn unknown(what: &str, mend: &str) -> Failure {
+    Failure::refused(Refusal::new(OPERATION_UNKNOWN, "/", what, mend))
+}
+
+/// Tells the log what broke, and the caller to send again.
+pub(super) fn not_now(unavailable: &lgsp_types::Unavailable) -> Failure {
+    tracing::warn!(
+        error = unavailable as &dyn std::error::Error,
+        "the exchange cannot answer"
+    );
+    Failure::unavailable()
+}

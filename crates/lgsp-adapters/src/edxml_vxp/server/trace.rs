@@ -1,0 +1,72 @@
+//! What the log says of a call: one span, one line when it is over; never a payload, a secret or a name.
+
+use std::error::Error;
+
+use lgsp_types::SystemId;
+use tokio::time::Instant;
+use tracing::{Span, error, field, info, info_span};
+
+use super::route::Operation;
+
+/// A call in the log, from its first byte to the last of its answer.
+#[derive(Debug)]
+pub(super) struct Trace {
+    span: Span,
+    begun: Instant,
+    outcome: Option<String>,
+    whole: bool,
+}
+
+impl Trace {
+    pub(super) fn begin(operation: Operation) -> Self {
+        Self {
+            span: info_span!(
+                "vxp",
+                operation = operation.name(),
+                system.id = field::Empty,
+                message.id = field::Empty
+            ),
+            begun: Instant::now(),
+            outcome: None,
+            whole: false,
+        }
+    }
+
+    pub(super) fn span(&self) -> &Span {
+        &self.span
+    }
+
+    /// Who calls, once proven.
+    pub(super) fn system(&self, system: &SystemId) {
+        self.span.record("system.id", field::display(system));
+    }
+
+    /// The message or delivery the call is about.
+    pub(super) fn message(&self, id: impl std::fmt::Display) {
+        self.span.record("message.id", field::display(id));
+    }
+
+    /// What the answer says: `OK`, or a reason code.
+    pub(super) fn outcome(&mut self, outcome: &str) {
+        self.outcome = Some(outcome.to_owned());
+    }
+
+    /// The answer was handed over to its last byte.
+    pub(super) fn whole(&mut self) {
+        self.whole = true;
+    }
+
+    /// The answer ends early through our own fault.
+    pub(super) fn cut(&mut self, cut: &(dyn Error + 'static)) {
+        self.span
+            .in_scope(|| error!(error = cut, "a packet could not be read to its end"));
+    }
+}
+
+impl Drop for Trace {
+    fn drop(&mut self) {
+        let outcome = self.outcome.as_deref().filter(|_| self.whole).unwrap_or("CUT");
+        let elapsed_ms = u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.span.in_scope(|| info!(outcome, elapsed_ms, "answered"));
+    }
+}
