@@ -16,7 +16,7 @@ use lgsp_types::{
 use crate::alien::Alien;
 use crate::bound::{ADDRESSEES, LEAF_MAX_BYTES, OBJECTS, PURPOSE, SUBJECT_TAGS, UNSIGNED_LEAF, Unfit};
 use crate::cbor::{Decoder, Malformed, Pairs, map_head};
-use crate::group::NodeSignature;
+use crate::group::LeafSignature;
 use crate::tree::hash_leaf;
 
 /// The version of the leaf's format, key 0.
@@ -113,7 +113,7 @@ pub(crate) struct Leaf {
 #[derive(Clone, Debug)]
 pub(crate) struct Signed {
     pub(crate) leaf: Leaf,
-    pub(crate) signature: NodeSignature,
+    pub(crate) signature: LeafSignature,
     pub(crate) unsigned_hash: Digest,
 }
 
@@ -223,7 +223,7 @@ impl Signed {
             let at = from.at();
             let Some(key) = keys.next(&mut from)? else { break };
             if key == u64::from(SIGNATURE_KEY) {
-                (signature_at, signature) = (at, Some(NodeSignature::read(&mut from)?));
+                (signature_at, signature) = (at, Some(LeafSignature::read(&mut from)?));
             } else {
                 leaf.read_key(key, &mut from)?;
                 present = present.with(key);
@@ -251,7 +251,7 @@ pub(crate) fn unsigned_hash(pairs: &Pairs) -> Digest {
 }
 
 /// A leaf with its signature.
-pub(crate) fn with_signature(mut pairs: Pairs, signature: &NodeSignature) -> Vec<u8> {
+pub(crate) fn with_signature(mut pairs: Pairs, signature: &LeafSignature) -> Vec<u8> {
     pairs.put(SIGNATURE_KEY, Some(signature), |out, signature| signature.write(out));
     pairs.into_bytes()
 }

@@ -11,7 +11,7 @@ use crate::alien::Alien;
 use crate::body::{self, Body};
 use crate::bound::Unfit;
 use crate::cbor::Pairs;
-use crate::group::{GROUP_MAX_LEAVES, NodeSignature, sign_group};
+use crate::group::{GROUP_MAX_LEAVES, LeafSignature, sign_group};
 use crate::key::{NoteKey, VerifierKey};
 use crate::leaf::{self, Leaf, Signed};
 use crate::tree::hash_leaf;
@@ -82,7 +82,7 @@ fn finish_group(group: &mut Vec<Unsigned>, leaf_hashes: &mut Vec<Digest>, key: &
 }
 
 impl Unsigned {
-    fn finish(self, signature: &NodeSignature) -> Vec<u8> {
+    fn finish(self, signature: &LeafSignature) -> Vec<u8> {
         let leaf = leaf::with_signature(self.leaf, signature);
         let mut record = Vec::with_capacity(FRAME_BYTES + leaf.len() + self.body.len());
         record.extend_from_slice(&[FORMAT, OPEN]);
@@ -102,7 +102,7 @@ pub struct Record {
     /// What was written.
     pub fact: Fact,
     leaf: Bytes,
-    signature: NodeSignature,
+    signature: LeafSignature,
     unsigned_hash: Digest,
     salt: Option<[u8; 32]>,
 }
@@ -154,7 +154,7 @@ impl Record {
 
     /// Key 31 of the leaf.
     #[must_use]
-    pub const fn signature(&self) -> &NodeSignature {
+    pub const fn signature(&self) -> &LeafSignature {
         &self.signature
     }
 

@@ -54,8 +54,12 @@ fn records_signed_together_read_back_one_by_one() {
 
 #[test]
 fn more_than_a_group_is_signed_in_groups() {
-    let unsigned = prepare(&sample::fact(Kind::SealAlarm), sample::SALT).unwrap();
-    let records = sign(vec![unsigned; GROUP_MAX_LEAVES + 2], &sample::node_key());
+    let nth = |at: usize| {
+        let mut fact = sample::fact(Kind::SealAlarm);
+        fact.node.node_ms.0 += at as u64;
+        prepare(&fact, sample::SALT).unwrap()
+    };
+    let records = sign((0..GROUP_MAX_LEAVES + 2).map(nth).collect(), &sample::node_key());
     assert_eq!(records.len(), GROUP_MAX_LEAVES + 2);
     for (at, path) in [
         (0, 14),
@@ -70,12 +74,38 @@ fn more_than_a_group_is_signed_in_groups() {
     }
 }
 
+#[test]
+fn equal_leaves_are_signed_apart() {
+    let unsigned = |kind| prepare(&sample::fact(kind), sample::SALT).unwrap();
+    let group = [
+        Kind::Collected,
+        Kind::SealAlarm,
+        Kind::SealAlarm,
+        Kind::Collected,
+        Kind::Act,
+        Kind::Collected,
+    ];
+    let records = sign(group.map(unsigned).into(), &sample::node_key());
+    let indices = records.into_iter().zip(group).map(|(record, kind)| {
+        let record = Record::read(&Bytes::from(record)).unwrap();
+        assert_eq!(record.fact.what.kind(), kind);
+        assert!(record.is_signed_by(sample::node_key().verifier()));
+        record.signature().index
+    });
+    assert_eq!(indices.collect::<Vec<_>>(), [0, 1, 0, 1, 2, 0]);
+}
+
 /// Leaf, signature, salt, clear part, payload and frame: nothing outside the record is asked.
 fn every_flipped_bit_is_found(kinds: &[Kind]) {
     let key = sample::node_key();
     for kind in kinds {
         // A second leaf gives the signature a path.
-        let facts = [sample::fact(*kind), sample::fact(Kind::SealAlarm)];
+        let beside = if *kind == Kind::SealAlarm {
+            Kind::Shredded
+        } else {
+            Kind::SealAlarm
+        };
+        let facts = [sample::fact(*kind), sample::fact(beside)];
         let unsigned = facts.iter().map(|fact| prepare(fact, sample::SALT).unwrap()).collect();
         let whole = sign(unsigned, &key).remove(0);
         for bit in 0..whole.len() * 8 {
