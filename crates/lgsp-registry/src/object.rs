@@ -1,0 +1,238 @@
+//! The objects of the registry as one kind of thing: what a change set changes, in its one canonical spelling.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use lgsp_types::{AgencyId, ConnectorId, Digest, SystemId};
+use serde::{Deserialize, Serialize, Serializer};
+use serde_json::Value;
+use thiserror::Error;
+
+use crate::canonical;
+use crate::model::{Agency, Connector, System};
+
+/// One object, cheap to share.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Object {
+    Agency(Arc<Agency>),
+    System(Arc<System>),
+    Connector(Arc<Connector>),
+}
+
+/// Which object: `agency/vp.so-tu-phap`, `system/..`, `connector/..`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum ObjectRef {
+    Agency(AgencyId),
+    System(SystemId),
+    Connector(ConnectorId),
+}
+
+/// The kinds of objects; in this order they may refer to one another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ObjectKind {
+    Agency,
+    System,
+    Connector,
+}
+
+/// A text names no object: it is `agency/`, `system/` or `connector/` and an id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("is not `agency/`, `system/` or `connector/` and an id")]
+pub struct ObjectRefError;
+
+/// Where in an object's JSON something is wrong, and what.
+#[derive(Debug)]
+pub(crate) struct Misfit {
+    /// E.g. `codes[1].to`; `.` for the whole.
+    pub(crate) path: String,
+    pub(crate) what: String,
+}
+
+impl ObjectKind {
+    pub(crate) const ALL: [Self; 3] = [Self::Agency, Self::System, Self::Connector];
+
+    /// The name of its tables in a file, and of its references.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Agency => "agency",
+            Self::System => "system",
+            Self::Connector => "connector",
+        }
+    }
+
+    /// Reads an object of this kind.
+    pub(crate) fn read(self, content: Value) -> Result<Object, Misfit> {
+        fn read<T: for<'de> Deserialize<'de>>(content: Value) -> Result<Arc<T>, Misfit> {
+            serde_path_to_error::deserialize(content)
+                .map(Arc::new)
+                .map_err(|error| Misfit {
+                    path: error.path().to_string(),
+                    what: error.inner().to_string(),
+                })
+        }
+        match self {
+            Self::Agency => read(content).map(Object::Agency),
+            Self::System => read(content).map(Object::System),
+            Self::Connector => read(content).map(Object::Connector),
+        }
+    }
+}
+
+impl Object {
+    #[must_use]
+    pub fn reference(&self) -> ObjectRef {
+        match self {
+            Self::Agency(agency) => ObjectRef::Agency(agency.id.clone()),
+            Self::System(system) => ObjectRef::System(system.id.clone()),
+            Self::Connector(connector) => ObjectRef::Connector(connector.id.clone()),
+        }
+    }
+
+    /// SHA-256 of its canonical JSON.
+    pub(crate) fn digest(&self) -> Digest {
+        Digest::of(&canonical::to_bytes(self))
+    }
+}
+
+/// As the agency, system or connector itself.
+impl Serialize for Object {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Agency(agency) => agency.as_ref().serialize(serializer),
+            Self::System(system) => system.as_ref().serialize(serializer),
+            Self::Connector(connector) => connector.as_ref().serialize(serializer),
+        }
+    }
+}
+
+impl ObjectRef {
+    pub(crate) const fn kind(&self) -> ObjectKind {
+        match self {
+            Self::Agency(_) => ObjectKind::Agency,
+            Self::System(_) => ObjectKind::System,
+            Self::Connector(_) => ObjectKind::Connector,
+        }
+    }
+}
+
+impl fmt::Display for ObjectRef {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let id = match self {
+            Self::Agency(id) => id.as_str(),
+            Self::System(id) => id.as_str(),
+            Self::Connector(id) => id.as_str(),
+        };
+        write!(out, "{}/{id}", self.kind().name())
+    }
+}
+
+impl TryFrom<String> for ObjectRef {
+    type Error = ObjectRefError;
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        let (kind, id) = text.split_once('/').ok_or(ObjectRefError)?;
+        match kind {
+            "agency" => AgencyId::parse(id).map(Self::Agency),
+            "system" => SystemId::parse(id).map(Self::System),
+            "connector" => ConnectorId::parse(id).map(Self::Connector),
+            _ => return Err(ObjectRefError),
+        }
+        .map_err(|_| ObjectRefError)
+    }
+}
+
+impl From<ObjectRef> for String {
+    fn from(object: ObjectRef) -> Self {
+        object.to_string()
+    }
+}
+
+/// All objects of one moment, by id; a copy shares them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Objects {
+    pub(crate) agencies: BTreeMap<AgencyId, Arc<Agency>>,
+    pub(crate) systems: BTreeMap<SystemId, Arc<System>>,
+    pub(crate) connectors: BTreeMap<ConnectorId, Arc<Connector>>,
+}
+
+impl Objects {
+    pub(crate) fn get(&self, object: &ObjectRef) -> Option<Object> {
+        match object {
+            ObjectRef::Agency(id) => self.agencies.get(id).cloned().map(Object::Agency),
+            ObjectRef::System(id) => self.systems.get(id).cloned().map(Object::System),
+            ObjectRef::Connector(id) => self.connectors.get(id).cloned().map(Object::Connector),
+        }
+    }
+
+    /// Puts the object in the place of what had its id; none removes it.
+    pub(crate) fn set(&mut self, reference: &ObjectRef, content: Option<Object>) {
+        match (reference, content) {
+            (_, Some(Object::Agency(agency))) => drop(self.agencies.insert(agency.id.clone(), agency)),
+            (_, Some(Object::System(system))) => drop(self.systems.insert(system.id.clone(), system)),
+            (_, Some(Object::Connector(connector))) => {
+                drop(self.connectors.insert(connector.id.clone(), connector));
+            }
+            (ObjectRef::Agency(id), None) => drop(self.agencies.remove(id)),
+            (ObjectRef::System(id), None) => drop(self.systems.remove(id)),
+            (ObjectRef::Connector(id), None) => drop(self.connectors.remove(id)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reference_reads_back_as_written() {
+        for text in ["agency/vp.so-tu-phap", "system/vxp.vinhphuc.01", "connector/C_1"] {
+            assert_eq!(ObjectRef::try_from(text.to_owned()).unwrap().to_string(), text);
+        }
+        for bad in [
+            "agency",
+            "agency/",
+            "agency/VP",
+            "grant/x",
+            "system/../x",
+            "system/a/b",
+            "",
+        ] {
+            assert_eq!(ObjectRef::try_from(bad.to_owned()), Err(ObjectRefError), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_misfit_names_its_place() {
+        for (content, path, what) in [
+            (
+                r#"{"id":"a","kind":"department","names":["A"],"codes":["H62",{"is":"H62.11","to":"2025-02-30"}]}"#,
+                "codes[1].to",
+                "no day",
+            ),
+            (
+                r#"{"id":"a","kind":"department","names":["A"],"codes":["H62","h62"]}"#,
+                "codes[1]",
+                "character",
+            ),
+            (
+                r#"{"id":"a","kind":"department","names":["A"],"colour":1}"#,
+                "colour",
+                "unknown field `colour`",
+            ),
+            (
+                r#"{"id":"a","kind":"ministry","names":["A"]}"#,
+                "kind",
+                "unknown variant",
+            ),
+            (r#"{"id":"a","names":["A"]}"#, ".", "missing field `kind`"),
+            (r#"{"id":"A","kind":"unit","names":["A"]}"#, "id", "not allowed"),
+        ] {
+            let misfit = ObjectKind::Agency
+                .read(serde_json::from_str(content).unwrap())
+                .unwrap_err();
+            assert_eq!(misfit.path, path, "{content}: {}", misfit.what);
+            assert!(misfit.what.contains(what), "{content}: {}", misfit.what);
+        }
+    }
+}
