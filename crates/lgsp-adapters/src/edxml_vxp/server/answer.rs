@@ -85,7 +85,7 @@ impl Answer {
     }
 
     pub(super) fn method_not_allowed() -> Self {
-        let text = "METHOD_NOT_ALLOWED at /: the axis knows POST and, for downloadEdoc, GET; use one of them\n";
+        let text = "METHOD_NOT_ALLOWED at /: the axis does not know the method; use POST\n";
         Self::new(
             StatusCode::METHOD_NOT_ALLOWED,
             TEXT,

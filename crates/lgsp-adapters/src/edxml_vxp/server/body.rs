@@ -123,7 +123,7 @@ impl Base64 {
         let missing = (3 - self.carried.len() % 3) % 3;
         let (head, rest) = chunk.split_at(missing.min(chunk.len()));
         self.carried.extend_from_slice(head);
-        if self.carried.len() % 3 != 0 {
+        if !self.carried.len().is_multiple_of(3) {
             return Bytes::new();
         }
         let (whole, over) = rest.split_at(rest.len() - rest.len() % 3);

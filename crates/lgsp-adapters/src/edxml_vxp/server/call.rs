@@ -1,6 +1,8 @@
 //! One call: who is it, what does it ask for, the answer; every refusal is recorded before it is told.
 
+use std::error::Error;
 use std::fmt;
+use std::io;
 use std::sync::Arc;
 
 use http::request::Parts;
@@ -15,11 +17,13 @@ use tracing::{Instrument, error};
 
 use super::answer::Answer;
 use super::head::Verdict;
-use super::reason::{BODY_CUT, BODY_TOO_LARGE, Failure, OPERATION_UNKNOWN, OUTCOME_UNKNOWN, Record, SIGNATURE_INVALID};
+use super::reason::{
+    BODY_BROKEN, BODY_TOO_LARGE, Failure, OPERATION_UNKNOWN, OUTCOME_UNKNOWN, Record, SIGNATURE_INVALID,
+};
 use super::route::Operation;
 use super::secrets::Secrets;
 use super::settings::{Settings, count};
-use super::signed::{Claimed, Signed};
+use super::signed::{self, Claimed, Signed};
 use super::trace::Trace;
 use crate::edxml_vxp::packet::Kind;
 
@@ -82,46 +86,53 @@ impl Facade {
         }
     }
 
-    /// The answer to one request. There is always one, and the SDK always finds HTTP 200.
+    /// The answer to one request, HTTP 200 for whatever the SDK may send; none where the caller broke off.
     pub(super) async fn answer(
         &self,
         request: Request<Incoming>,
         operation: Operation,
         verdict: Option<Verdict>,
         trace: &mut Trace,
-    ) -> Answer {
+    ) -> Option<Answer> {
         if let Some(verdict) = verdict {
             trace.outcome(verdict.reason());
-            return Answer::verdict(verdict);
+            return Some(Answer::verdict(verdict));
         }
         let (head, mut body) = request.into_parts();
-        if !matches!(head.method, Method::POST | Method::GET) {
+        if matches!(head.method, Method::CONNECT | Method::TRACE) {
             trace.outcome("METHOD_NOT_ALLOWED");
-            return Answer::method_not_allowed();
+            return Some(Answer::method_not_allowed());
         }
-        let answer = self.call(&head, &mut body, operation, trace).await;
+        let answer = self.call(&head, &mut body, operation, trace).await?;
         // What was not read can only be dropped; behind chunks the gate reads no further head.
-        answer.closing(!body.is_end_stream() || head.headers.contains_key(header::TRANSFER_ENCODING))
+        let closes = !body.is_end_stream() || head.headers.contains_key(header::TRANSFER_ENCODING);
+        Some(answer.closing(closes))
     }
 
-    async fn call(&self, head: &Parts, body: &mut Incoming, operation: Operation, trace: &mut Trace) -> Answer {
+    async fn call(&self, head: &Parts, body: &mut Incoming, operation: Operation, trace: &mut Trace) -> Option<Answer> {
+        if operation == Operation::Unknown {
+            let refusal = unknown("the axis has no such operation", "correct the address or the method");
+            trace.outcome(refusal.code.as_str());
+            return Some(Answer::failed(operation, &[refusal], None));
+        }
         let proven = match self.prove(head) {
             Ok(proven) => proven,
             Err(refusal) => {
                 trace.outcome(refusal.code.as_str());
-                return Answer::failed(operation, &[refusal], None);
+                return Some(Answer::failed(operation, &[refusal], None));
             }
         };
         trace.system(&proven.caller.system);
         match self.serve(&proven, body, operation, trace).await {
             Ok(answer) => {
                 trace.outcome("OK");
-                answer
+                Some(answer)
             }
+            Err(failure) if failure.record == Record::Gone => None,
             Err(failure) => {
                 let failure = self.record(&proven, failure).await;
                 trace.outcome(failure.reason().as_str());
-                Answer::failed(operation, &failure.refusals, Some(&proven))
+                Some(Answer::failed(operation, &failure.refusals, Some(&proven)))
             }
         }
     }
@@ -146,11 +157,10 @@ impl Facade {
             Operation::GetAgenciesListQd20 => Ok(self.agencies_qd20()),
             Operation::CountReceiveEdoc => self.count(proven, Kind::Document).await,
             Operation::CountReceiveStatus => self.count(proven, Kind::Status).await,
-            Operation::NotOffered => Err(unknown("the operation is not offered yet", "leave it out")),
-            Operation::SendEdoc | Operation::Unknown => Err(unknown(
-                "the axis has no such operation",
-                "correct the address or the method",
-            )),
+            Operation::NotOffered | Operation::SendEdoc | Operation::Unknown => Err(Failure::refused(unknown(
+                "the operation is not offered yet",
+                "leave it out",
+            ))),
         }
     }
 
@@ -173,7 +183,7 @@ impl Facade {
             }),
             _ => Err(Refusal::new(
                 SIGNATURE_INVALID,
-                "/headers/XroadVnpt-hash-header",
+                signed::path("hash-header"),
                 "the system is not known here, or its secret did not sign this",
                 "check system id and secret",
             )),
@@ -184,7 +194,7 @@ impl Facade {
         let reference = view.secret_ref.as_deref()?;
         let keys = self.secrets.keys(reference);
         keys.inspect_err(|error| {
-            error!(system.id = %view.system, error = error as &dyn std::error::Error, "a secret cannot be used");
+            error!(system.id = %view.system, error = error as &dyn Error, "a secret cannot be used");
         })
         .ok()
     }
@@ -192,7 +202,7 @@ impl Facade {
     /// Who is refused hears of it only after the ledger does (exchange.md section 6).
     async fn record(&self, proven: &Proven, failure: Failure) -> Failure {
         let content = match failure.record {
-            Record::No => return failure,
+            Record::No | Record::Gone => return failure,
             Record::Signed => proven.signed.digest(),
             Record::Body(digest) => digest,
         };
@@ -218,7 +228,7 @@ impl Facade {
         match timeout(self.settings.answer_timeout(), working).await {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(broken)) => {
-                error!(error = &broken as &dyn std::error::Error, "a call broke down");
+                error!(error = &broken as &dyn Error, "a call broke down");
                 Err(Failure::again(
                     OUTCOME_UNKNOWN,
                     "it is not known what became of the call",
@@ -237,7 +247,7 @@ impl Facade {
 async fn discard(body: &mut Incoming) -> Result<(), Failure> {
     let mut size_bytes = 0;
     while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|_| Failure::again(BODY_CUT, "the body broke off"))?;
+        let frame = frame.map_err(|error| body_ended(&error))?;
         size_bytes += frame.data_ref().map_or(0, bytes::Bytes::len);
         if size_bytes > SMALL_BODY_MAX_BYTES {
             let what = format!("the body is larger than {SMALL_BODY_MAX_BYTES} bytes");
@@ -252,15 +262,32 @@ async fn discard(body: &mut Incoming) -> Result<(), Failure> {
     Ok(())
 }
 
-fn unknown(what: &str, mend: &str) -> Failure {
-    Failure::refused(Refusal::new(OPERATION_UNKNOWN, "/", what, mend))
+fn unknown(what: &str, mend: &str) -> Refusal {
+    Refusal::new(OPERATION_UNKNOWN, "/", what, mend)
+}
+
+/// Why a body did not come to its end: its chunks are none; or it broke off, and nobody is there to be told.
+pub(super) fn body_ended(error: &hyper::Error) -> Failure {
+    let mut cause: Option<&(dyn Error + 'static)> = Some(error);
+    while let Some(error) = cause {
+        if let Some(error) = error.downcast_ref::<io::Error>()
+            && matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData)
+        {
+            let mend = "send chunks as RFC 9112 says, or a Content-Length";
+            return Failure::refused(Refusal::new(
+                BODY_BROKEN,
+                "/",
+                "the body has chunks that are none",
+                mend,
+            ));
+        }
+        cause = error.source();
+    }
+    Failure::gone()
 }
 
 /// Tells the log what broke, and the caller to send again.
 pub(super) fn not_now(unavailable: &lgsp_types::Unavailable) -> Failure {
-    tracing::warn!(
-        error = unavailable as &dyn std::error::Error,
-        "the exchange cannot answer"
-    );
+    tracing::warn!(error = unavailable as &dyn Error, "the exchange cannot answer");
     Failure::unavailable()
 }

@@ -8,7 +8,8 @@ use lgsp_types::{Digest, Refusal, Upload, UploadError};
 use tokio::time::{Duration, timeout};
 use tracing::{error, warn};
 
-use super::reason::{BODY_CUT, BODY_TOO_LARGE, Failure, UNAVAILABLE};
+use super::call::body_ended;
+use super::reason::{BODY_TOO_LARGE, Failure, UNAVAILABLE};
 use crate::edxml_vxp::packet::{self, PacketReader};
 
 /// What is hashed, read and written at a time, in bytes.
@@ -64,7 +65,7 @@ pub(super) async fn receive(body: &mut Incoming, upload: Box<dyn Upload>, bounds
     };
     let mut tail = Tail::default();
     while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|_| Failure::again(BODY_CUT, "the body broke off"))?;
+        let frame = frame.map_err(|error| body_ended(&error))?;
         if let Ok(chunk) = frame.into_data()
             && let Some(piece) = tail.push(&chunk)
         {

@@ -5,13 +5,14 @@
 
 use std::sync::Arc;
 
-use lgsp_types::{AgencyCode, AgencyView, ContractRef, DeliveryState, Mark, OpenDelivery, OpenQuery};
+use lgsp_types::{AgencyCode, AgencyView, ContractRef, DeliveryState, Mark, OpenDelivery, OpenQuery, Refusal};
 use serde::Serialize;
 
 use super::answer::{self, Answer};
+use super::asked::{kind_of, word};
 use super::call::{Facade, Proven, not_now};
-use super::reason::{Failure, Record};
-use super::send::{kind_of, word};
+use super::reason::{Failure, PARAMETER_INVALID, Record};
+use super::signed::{self, Signed};
 use crate::edxml_vxp::packet::Kind;
 
 /// The one service of the axis.
@@ -64,6 +65,7 @@ impl Facade {
             refusals,
             record: Record::Signed,
         })?;
+        check_pages(&proven.signed)?;
         let rows: Vec<Waiting> = self
             .open(proven, kind)
             .await?
@@ -107,6 +109,23 @@ impl Facade {
             .collect();
         Answer::json(answer::rows(&rows))
     }
+}
+
+/// Pages have no effect, but what cannot be one shows a caller that is wrong about itself.
+fn check_pages(signed: &Signed) -> Result<(), Failure> {
+    let no_number = |name: &&str| signed.get(name).is_some_and(|written| written.parse::<u32>().is_err());
+    let refusals: Vec<Refusal> = ["pageSize", "pageIndex"]
+        .into_iter()
+        .filter(no_number)
+        .map(|name| Refusal::new(PARAMETER_INVALID, signed::path(name), "is no number", "leave it out"))
+        .collect();
+    if refusals.is_empty() {
+        return Ok(());
+    }
+    Err(Failure {
+        refusals,
+        record: Record::Signed,
+    })
 }
 
 fn waiting(kind: Kind, open: &OpenDelivery) -> Waiting {

@@ -5,6 +5,7 @@
 
 mod acknowledge;
 mod answer;
+mod asked;
 mod body;
 mod call;
 mod fetch;
@@ -24,7 +25,6 @@ mod trace;
 #[cfg(test)]
 mod tests;
 
-use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -60,6 +60,8 @@ use trace::Trace;
 const BACKLOG: u32 = 1024;
 /// Hyper's buffers per connection and direction, in bytes.
 const BUFFER_BYTES: usize = 64 * 1024;
+/// Hyper takes a head only while its buffer has room behind it, in bytes.
+const HEAD_SLACK_BYTES: usize = 8 * 1024;
 /// The kernel's buffer of what a far side has not taken yet: small, so that a slow reader shows that it gets on.
 const SEND_BUFFER_BYTES: u32 = 256 * 1024;
 /// After the kernel refused a connection (no file descriptors left) it is asked again so much later.
@@ -207,7 +209,7 @@ impl Server {
         });
         let connection = http1::Builder::new()
             .header_read_timeout(None)
-            .max_buf_size(BUFFER_BYTES)
+            .max_buf_size(BUFFER_BYTES.max(self.limits.head_max_bytes + HEAD_SLACK_BYTES))
             .serve_connection(TokioIo::new(gate), service);
         async move {
             let _room = room;
@@ -242,6 +244,11 @@ fn listener(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
+/// The caller broke off: there is nobody to answer.
+#[derive(Debug, Error)]
+#[error("the caller broke off")]
+struct Abandoned;
+
 /// What is known of a request when it begins.
 struct Call {
     operation: Operation,
@@ -249,13 +256,14 @@ struct Call {
     serving: Serving,
 }
 
-async fn respond(facade: Arc<Facade>, request: Request<Incoming>, call: Call) -> Result<Response<Body>, Infallible> {
+async fn respond(facade: Arc<Facade>, request: Request<Incoming>, call: Call) -> Result<Response<Body>, Abandoned> {
     let mut trace = Trace::begin(call.operation);
     let span = trace.span().clone();
     let answer = facade
         .answer(request, call.operation, call.verdict, &mut trace)
         .instrument(span)
-        .await;
+        .await
+        .ok_or(Abandoned)?;
     let Answer {
         status,
         media_type,

@@ -16,7 +16,9 @@ pub(super) const KEY_CONFLICT: ReasonCode = ReasonCode::new("KEY_CONFLICT");
 pub(super) const DELIVERY_UNKNOWN: ReasonCode = ReasonCode::new("DELIVERY_UNKNOWN");
 pub(super) const DELIVERY_WITHDRAWN: ReasonCode = ReasonCode::new("DELIVERY_WITHDRAWN");
 pub(super) const RECEIVER_FAILED: ReasonCode = ReasonCode::new("RECEIVER_FAILED");
-pub(super) const BODY_CUT: ReasonCode = ReasonCode::new("BODY_CUT");
+pub(super) const BODY_BROKEN: ReasonCode = ReasonCode::new("BODY_BROKEN");
+pub(super) const FIELD_MISSING: ReasonCode = ReasonCode::new("FIELD_MISSING");
+pub(super) const SENDER_NOT_SPOKEN_FOR: ReasonCode = ReasonCode::new("SENDER_NOT_SPOKEN_FOR");
 pub(super) const BUSY: ReasonCode = ReasonCode::new("BUSY");
 pub(super) const OUTCOME_UNKNOWN: ReasonCode = ReasonCode::new("OUTCOME_UNKNOWN");
 pub(super) const UNAVAILABLE: ReasonCode = ReasonCode::new("UNAVAILABLE");
@@ -28,10 +30,11 @@ pub(super) fn error_code(reason: &ReasonCode) -> &'static str {
         "SIGNATURE_MISSING" | "SIGNATURE_INVALID" => "15",
         "ADDRESSEE_UNKNOWN" | "DELIVERY_UNKNOWN" | "DELIVERY_WITHDRAWN" => "18",
         "SENDER_UNKNOWN" | "SENDER_NOT_SPOKEN_FOR" | "SENDER_CLOSED" => "19",
-        "BODY_CUT" | "BUSY" | "OUTCOME_UNKNOWN" | "UNAVAILABLE" | "OBJECT_DAMAGED" => "20",
+        "BUSY" | "OUTCOME_UNKNOWN" | "UNAVAILABLE" | "OBJECT_DAMAGED" => "20",
         "HASH_MISMATCH" | "TOO_MANY_ATTACHMENTS" => "21",
         "ADDRESSEE_CLOSED" | "ADDRESSEE_NO_ROUTE" => "23",
-        "OPERATION_UNKNOWN" | "PARAMETER_MISSING" | "PARAMETER_INVALID" | "BODY_TOO_LARGE" | "KEY_CONFLICT" => "10",
+        "OPERATION_UNKNOWN" | "PARAMETER_MISSING" | "PARAMETER_INVALID" => "10",
+        "BODY_TOO_LARGE" | "BODY_BROKEN" | "KEY_CONFLICT" => "10",
         attachment if attachment.starts_with("ATTACHMENT_") => "21",
         // Everything else is said of the packet: charset, XML, fields, limits.
         _ => "22",
@@ -41,7 +44,7 @@ pub(super) fn error_code(reason: &ReasonCode) -> &'static str {
 /// Why a call failed, and whether the ledger has to know before the caller does.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Failure {
-    /// The first, which is the gravest, gives the number; at least one.
+    /// The first, which is the gravest, gives the number.
     pub(super) refusals: Vec<Refusal>,
     pub(super) record: Record,
 }
@@ -55,6 +58,8 @@ pub(super) enum Record {
     Body(Digest),
     /// The exchange recorded it, or nobody was authenticated, or nothing was refused for good.
     No,
+    /// The caller broke off: there is nobody to tell.
+    Gone,
 }
 
 impl Failure {
@@ -70,6 +75,13 @@ impl Failure {
         Self {
             refusals: vec![Refusal::new(reason, "/", what, "gui lai (send again)")],
             record: Record::No,
+        }
+    }
+
+    pub(super) fn gone() -> Self {
+        Self {
+            refusals: Vec::new(),
+            record: Record::Gone,
         }
     }
 
@@ -94,12 +106,12 @@ mod tests {
         for (number, reasons) in [
             (
                 "10",
-                "BODY_TOO_LARGE KEY_CONFLICT OPERATION_UNKNOWN PARAMETER_MISSING PARAMETER_INVALID",
+                "BODY_TOO_LARGE BODY_BROKEN KEY_CONFLICT OPERATION_UNKNOWN PARAMETER_MISSING PARAMETER_INVALID",
             ),
             ("15", "SIGNATURE_MISSING SIGNATURE_INVALID"),
             ("18", "ADDRESSEE_UNKNOWN DELIVERY_UNKNOWN"),
             ("19", "SENDER_UNKNOWN SENDER_NOT_SPOKEN_FOR SENDER_CLOSED"),
-            ("20", "BODY_CUT BUSY OUTCOME_UNKNOWN UNAVAILABLE OBJECT_DAMAGED"),
+            ("20", "BUSY OUTCOME_UNKNOWN UNAVAILABLE OBJECT_DAMAGED"),
             (
                 "21",
                 "HASH_MISMATCH ATTACHMENT_MISSING ATTACHMENT_UNREFERENCED ATTACHMENT_DUPLICATE ATTACHMENT_BASE64 \

@@ -37,11 +37,11 @@ impl Operation {
             "registerAgency" | "deleteAgency" | "getSynchronizeUnit" | "getSentEdocList" => Self::NotOffered,
             _ => Self::Unknown,
         };
-        // The SDK keeps whatever comes back from downloadEdoc as the packet, so its path answers as downloadEdoc always.
-        match (asked, *method == Method::GET) {
-            (Self::DownloadEdoc, _) => asked,
-            (_, false) => asked,
-            (_, true) => Self::Unknown,
+        let downloads = asked == Self::DownloadEdoc && *method == Method::GET;
+        if downloads || *method == Method::POST {
+            asked
+        } else {
+            Self::Unknown
         }
     }
 
@@ -98,6 +98,7 @@ mod tests {
     #[test]
     fn only_download_is_a_get() {
         assert_eq!(Operation::of(&Method::GET, "/sendEdoc"), Operation::Unknown);
+        assert_eq!(Operation::of(&Method::DELETE, "/updateStatus"), Operation::Unknown);
         assert_eq!(Operation::of(&Method::GET, "/downloadEdoc"), Operation::DownloadEdoc);
     }
 }

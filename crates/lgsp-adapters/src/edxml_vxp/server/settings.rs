@@ -38,7 +38,7 @@ impl Settings {
         const GIB: u64 = 1024 * 1024 * 1024;
         [
             ("vxp.body_max_bytes", self.body_max_bytes, 1_024, 10 * GIB),
-            ("vxp.headers_max_bytes", self.headers_max_bytes, 4_096, 65_536),
+            ("vxp.headers_max_bytes", self.headers_max_bytes, 4_096, 131_072),
             ("vxp.connections_max", self.connections_max, 1, 65_536),
             ("vxp.send_in_flight_max", self.send_in_flight_max, 1, 4_096),
             ("vxp.header_timeout_ms", self.header_timeout_ms, 100, 60_000),
