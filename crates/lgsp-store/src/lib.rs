@@ -1,1 +1,27 @@
-//! Layer 1: what is known about each message, projected from the ledger into SQL.
+//! What is known about each message, projected from the ledger into SQL, and the folder of objects.
+//! Knows no ledger, registry or far side: facts come in; rows can be thrown away and made again from the same facts.
+//!
+//! | where | what |
+//! |---|---|
+//! | `store` | the trait [`Store`] and its errors |
+//! | `rows` | what is put in and what is answered |
+//! | `claim` | the claims rule, pure: [`next_state`], [`judge`] |
+//! | `sqlite` | [`SqliteStore`]: one file, one writer, a few readers |
+//! | `objects` | [`Objects`]: staging, promotion under the digest, reading with a check |
+//! | [`failpoint`] | where tests kill the process (cargo feature `failpoints`) |
+
+mod claim;
+pub mod failpoint;
+mod objects;
+mod rows;
+mod sqlite;
+mod store;
+
+pub use claim::{Effect, RECEIVER_FAILED, Standing, is_listed, judge, next_state};
+pub use objects::{Finished, ObjectError, ObjectSettings, Objects, StageError, Staging};
+pub use rows::{
+    Admitted, Applied, Changed, Conflict, Counts, DeliveryRow, EventRow, Found, MessageRow, Position, Projected,
+    RefusalKind, RefusalRow, Search, Timeline,
+};
+pub use sqlite::{OpenError, Settings, SqliteStore};
+pub use store::{Store, StoreError};

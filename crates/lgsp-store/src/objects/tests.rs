@@ -1,0 +1,1 @@
+//! Objects come in whole or not at all, and go out right or not to the end.

@@ -1,0 +1,10 @@
+//! Stories told by facts, and what holds for every schedule of them.
+
+mod facts;
+mod model;
+mod opening;
+mod plans;
+mod room;
+mod schedule;
+mod search;
+mod stories;

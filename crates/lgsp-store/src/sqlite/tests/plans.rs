@@ -1,0 +1,62 @@
+//! A million rows stay fast: no question reads a table from one end to the other, and none sorts more than it answers.
+
+use rusqlite::Connection;
+
+use super::facts::Shelf;
+use crate::sqlite::{list, read, report, search};
+
+fn plan(connection: &Connection, sql: &str) -> Vec<String> {
+    let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+    let holes = statement.parameter_count();
+    let lines = statement.query_map(rusqlite::params_from_iter(vec![""; holes]), |row| row.get("detail"));
+    lines.unwrap().collect::<rusqlite::Result<_>>().unwrap()
+}
+
+#[tokio::test]
+async fn every_question_is_answered_through_an_index() {
+    let shelf = Shelf::new(1);
+    shelf.open().await;
+    let connection = Connection::open(shelf.path()).unwrap();
+    for sql in [
+        read::MESSAGE,
+        read::DOCUMENTS,
+        read::OBJECTS,
+        read::DELIVERY,
+        read::DELIVERY_IDS,
+        read::EVENTS,
+        list::LISTED,
+        list::PLACE,
+        list::SET_MARK,
+        search::NAMING,
+        search::RELATIONS,
+        search::MESSAGE_OF,
+        report::PENDING,
+        report::REFUSALS,
+        report::FINDINGS,
+        report::NAMED,
+        report::DIGESTS,
+    ] {
+        let plan = plan(&connection, sql);
+        let through_all = |line: &&String| line.starts_with("SCAN") && !line.contains("USING");
+        assert_eq!(plan.iter().find(through_all), None, "{sql}");
+        let sorts = plan.iter().any(|line| line.contains("TEMP B-TREE FOR ORDER BY"));
+        // What refers to one document is little, and has to be put in order.
+        assert!(!sorts || sql == search::NAMING, "{sql}: {plan:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_receivers_list_is_read_from_the_index_of_what_is_listed() {
+    let shelf = Shelf::new(1);
+    shelf.open().await;
+    let connection = Connection::open(shelf.path()).unwrap();
+    let plan = plan(&connection, list::LISTED);
+    assert!(
+        plan[0].contains("delivery_listed") && plan[0].contains("agency=?"),
+        "{plan:?}"
+    );
+    assert!(
+        plan[0].contains("accepted_ms,at_partition,at_offset,ordinal)>"),
+        "{plan:?}"
+    );
+}
