@@ -1,1 +1,8 @@
 //! One binary for all stories.
+
+#[cfg(test)]
+mod bad_input;
+#[cfg(test)]
+mod node_life;
+#[cfg(test)]
+mod support;

@@ -1,0 +1,203 @@
+//! Whatever anybody sends, the node answers with a stable code, says where and what to do, and lives on.
+//!
+//! The corpus is tests/data/bad-input. Source: issue 3, "Bad input"; reliability.md 8.
+
+mod case;
+mod forge;
+mod judge;
+mod start;
+mod wire;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use lgsp_adapters::edxml_vxp::client::source::Source;
+use lgsp_adapters::edxml_vxp::client::{MessageType, Service};
+
+use crate::support::{Department, Home, INFORMATION, JUSTICE, Node, PROVINCE};
+use case::{Bytes, Call, Expected, Then, cases};
+use forge::Scene;
+use judge::{Bodies, CANARY, disagreements};
+use wire::{Seen, Sender, exchange};
+
+/// All bad input together may cost the node so much memory. Source: reliability.md 8.
+const MEMORY_MAX_KB: u64 = 64 * 1024;
+
+#[test]
+fn bad_packets_calls_and_connections_get_their_answers_and_harm_nothing() {
+    let mut stage = Stage::raise();
+    let mut table = Vec::new();
+    let mut number = 0;
+    for file in ["packet.toml", "call.toml"] {
+        for case in cases::<Call>(file) {
+            number += 1;
+            let request = stage.scene.call(&case, number);
+            let sender = Sender {
+                bytes: &request,
+                then: Then::Read,
+                drop: b"",
+                every: Duration::ZERO,
+            };
+            stage.play(&case.name, number, &case.expected(), &sender, &mut table);
+        }
+    }
+    for case in cases::<Bytes>("http.toml") {
+        number += 1;
+        let request = stage.scene.bytes(&case, number);
+        let every = Duration::from_millis(case.every_ms);
+        let sender = Sender {
+            bytes: &request,
+            then: case.then,
+            drop: case.drop.as_bytes(),
+            every,
+        };
+        stage.play(&case.name, number, &case.expected(), &sender, &mut table);
+    }
+    table.extend(stage.lower().into_iter().map(|wrong| format!("in the end: {wrong}")));
+    assert!(
+        table.is_empty(),
+        "{} disagreements in {number} cases:\n{}",
+        table.len(),
+        table.join("\n")
+    );
+}
+
+/// The node, what must survive in it, and what was counted last.
+struct Stage {
+    node: Node,
+    scene: Scene,
+    /// Sent before anything bad, and fetched in the end.
+    kept: Vec<u8>,
+    memory_kb: u64,
+    facts: BTreeMap<String, u64>,
+    bodies: Bodies,
+}
+
+impl Stage {
+    fn raise() -> Self {
+        let mut home = Home::new();
+        // Slow senders shall not make slow tests; nor shall refusals be summed up that the cases count.
+        for timeout in ["header_timeout_ms", "idle_timeout_ms", "no_progress_timeout_ms"] {
+            home.set("vxp", timeout, 1000);
+        }
+        home.set("vxp", "body_max_bytes", 32 * 1024 * 1024);
+        home.set("exchange", "refusals_per_second_max", 10_000);
+        let node = Node::start(home);
+        let kept = packet(&INFORMATION, "19001", &PROVINCE);
+        send(&node, &INFORMATION, &kept).unwrap();
+        let own = packet(&JUSTICE, "19002", &INFORMATION);
+        send(&node, &JUSTICE, &own).unwrap();
+        let scene = Scene {
+            vxp: node.vxp().to_owned(),
+            own_delivery: only_delivery(&node, &INFORMATION),
+            delivery: only_delivery(&node, &PROVINCE),
+        };
+        let (memory_kb, facts) = (node.vm_hwm_kb(), node.fact_counts());
+        Self {
+            node,
+            scene,
+            kept,
+            memory_kb,
+            facts,
+            bodies: Bodies::new(),
+        }
+    }
+
+    /// Plays one case, then a proper exchange, and writes down all that is not as it must be.
+    fn play(&mut self, name: &str, number: usize, expected: &Expected, sender: &Sender<'_>, table: &mut Vec<String>) {
+        let seen: Seen = exchange(self.node.address(), sender);
+        let mut wrong = disagreements(name, expected, &seen, &mut self.bodies);
+        assert!(self.node.is_alive(), "{name} ended the node:\n{}", self.node.log());
+        if let Err(trouble) = self.proper_exchange(number) {
+            wrong.push(format!("afterwards a proper call does not work: {trouble}"));
+        }
+        let facts = self.node.fact_counts();
+        for (kind, more) in [("Rejected", expected.rejected), ("Accepted", expected.accepted + 1)] {
+            let count = |facts: &BTreeMap<String, u64>| facts.get(kind).copied().unwrap_or(0);
+            let added = count(&facts) - count(&self.facts);
+            if added != more {
+                wrong.push(format!("{added} facts {kind} were written, not {more}"));
+            }
+        }
+        self.facts = facts;
+        table.extend(wrong.into_iter().map(|wrong| format!("{name}: {wrong}")));
+    }
+
+    /// A letter goes from one department to another, is compared and acknowledged.
+    fn proper_exchange(&self, number: usize) -> Result<(), String> {
+        let letter = packet(&PROVINCE, &(50_000 + number).to_string(), &JUSTICE);
+        send(&self.node, &PROVINCE, &letter)?;
+        let mut service = JUSTICE.service(&self.node);
+        let waiting = service
+            .received_list(MessageType::Edoc)
+            .map_err(|error| error.to_string())?;
+        // Packets of the corpus that are accepted wait there too.
+        for item in waiting.iter().filter(|item| item.from == PROVINCE.code) {
+            let same = fetch(&mut service, &item.doc_id)? == letter;
+            service
+                .update_status(&item.doc_id, "done")
+                .map_err(|error| error.to_string())?;
+            if same {
+                return Ok(());
+            }
+        }
+        Err(format!("the letter is none of the {} that wait", waiting.len()))
+    }
+
+    /// What is wrong when all is over.
+    fn lower(mut self) -> Vec<String> {
+        let mut wrong = Vec::new();
+        let grown_kb = self.node.vm_hwm_kb() - self.memory_kb;
+        if grown_kb > MEMORY_MAX_KB {
+            wrong.push(format!("the node's memory grew by {grown_kb} KiB"));
+        }
+        let fetched = fetch(&mut PROVINCE.service(&self.node), &self.scene.delivery);
+        if fetched.as_ref() != Ok(&self.kept) {
+            wrong.push(format!(
+                "what was sent before is not there as it was sent: {:?}",
+                fetched.map(|it| it.len())
+            ));
+        }
+        self.node.stop();
+        let secrets = [INFORMATION, JUSTICE, PROVINCE].map(|department| department.secret);
+        for line in self.node.log().lines() {
+            if secrets.iter().chain([&CANARY]).any(|word| line.contains(word)) {
+                wrong.push(format!("the log tells what it must not: {line}"));
+            }
+            if line.contains("\"level\":\"ERROR\"") || line.contains("panicked") {
+                wrong.push(format!("bad input called for an operator: {line}"));
+            }
+        }
+        wrong
+    }
+}
+
+fn packet(from: &Department, number: &str, to: &Department) -> Vec<u8> {
+    let mut packet = Vec::new();
+    from.letter(number, &[*to]).write(&mut packet).unwrap();
+    packet
+}
+
+fn send(node: &Node, from: &Department, packet: &[u8]) -> Result<(), String> {
+    let sent = from
+        .service(node)
+        .send_edoc(from.code, None, MessageType::Edoc, Source::Bytes(packet));
+    sent.map(drop)
+        .map_err(|error| format!("{error}: {:?}", error.refusal()))
+}
+
+fn fetch(service: &mut Service, delivery: &str) -> Result<Vec<u8>, String> {
+    let mut fetched = Vec::new();
+    service
+        .download_edoc(delivery, &mut fetched)
+        .map_err(|error| error.to_string())?;
+    Ok(fetched)
+}
+
+fn only_delivery(node: &Node, to: &Department) -> String {
+    let waiting = to.service(node).received_list(MessageType::Edoc).unwrap();
+    let [item] = waiting.as_slice() else {
+        panic!("{} deliveries wait for {}", waiting.len(), to.code);
+    };
+    item.doc_id.clone()
+}

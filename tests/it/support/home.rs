@@ -1,0 +1,84 @@
+//! The folder of a node of the tests: its settings file, its secrets, its data.
+
+use std::fs::{self, DirBuilder, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
+use toml::{Table, Value};
+
+use super::department::EVERYBODY;
+
+/// Gone when dropped, with all that is in it.
+#[derive(Debug)]
+pub(crate) struct Home {
+    folder: TempDir,
+    settings: Table,
+}
+
+impl Home {
+    /// A folder with the secrets of every department, and settings for a node on any free port that logs JSON.
+    pub(crate) fn new() -> Self {
+        let mut home = Self {
+            folder: tempfile::tempdir().unwrap(),
+            settings: Table::new(),
+        };
+        home.set("node", "data_dir", text(&home.data()));
+        home.set("log", "format", "json");
+        home.set("vxp", "listen", "127.0.0.1:0");
+        home.set("registry", "files", vec![text(&super::data("registry/test.toml"))]);
+        for department in EVERYBODY {
+            write_secret(&home.secret_of(department.system), department.secret.as_bytes());
+        }
+        home
+    }
+
+    /// Sets one setting for the next start.
+    pub(crate) fn set(&mut self, section: &str, name: &str, value: impl Into<Value>) {
+        let section = self.settings.entry(section).or_insert_with(|| Table::new().into());
+        section.as_table_mut().unwrap().insert(name.to_owned(), value.into());
+    }
+
+    /// The folder around everything.
+    pub(crate) fn root(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The node's data folder.
+    pub(crate) fn data(&self) -> PathBuf {
+        self.root().join("data")
+    }
+
+    /// The file with the secret of this system.
+    pub(crate) fn secret_of(&self, system: &str) -> PathBuf {
+        self.data().join("secrets").join(system).join("current")
+    }
+
+    /// Writes the settings and says where.
+    pub(crate) fn settings_file(&self) -> PathBuf {
+        let path = self.root().join("lgsp.toml");
+        fs::write(&path, self.settings.to_string()).unwrap();
+        path
+    }
+}
+
+fn text(path: &Path) -> String {
+    path.to_str().unwrap().to_owned()
+}
+
+/// A file that only its owner reads, in folders that only the owner enters.
+fn write_secret(path: &Path, secret: &[u8]) {
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path.parent().unwrap())
+        .unwrap();
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
+        .unwrap();
+    file.write_all(secret).unwrap();
+}

@@ -1,0 +1,20 @@
+//! What all stories stand on: the real program as a process of its own, its folder, and the departments that call it.
+
+mod arrival;
+mod department;
+mod home;
+mod lines;
+mod node;
+mod program;
+
+use std::path::PathBuf;
+
+pub(crate) use department::{Department, INFORMATION, JUSTICE, OUTSIDE, PROVINCE};
+pub(crate) use home::Home;
+pub(crate) use node::Node;
+pub(crate) use program::{Ended, run, run_into, to_lgsp};
+
+/// A file or folder of tests/data.
+pub(crate) fn data(path: &str) -> PathBuf {
+    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/data")).join(path)
+}

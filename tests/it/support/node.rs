@@ -1,0 +1,203 @@
+//! A node as its operator runs it: `lgsp serve` as a process, started, stopped, killed and started again.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::{Child, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+
+use super::Home;
+use super::arrival::arrives;
+use super::lines::Lines;
+use super::program::{self, Ended, to_lgsp};
+
+/// Longest wait for a node to serve, to stop, or to come to a fail point.
+const TIME_LIMIT: Duration = Duration::from_secs(60);
+
+/// A folder, and the process that serves it, killed when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Node {
+    home: Home,
+    process: Option<Process>,
+    vxp: String,
+    /// What earlier processes of this folder wrote.
+    earlier_log: String,
+}
+
+#[derive(Debug)]
+struct Process {
+    child: Child,
+    log: Arc<Lines>,
+}
+
+impl Node {
+    /// Starts a node; it serves when this returns.
+    pub(crate) fn start(home: Home) -> Self {
+        Self::launch(home, None)
+    }
+
+    /// Starts a node that will stop for ever at the nth passage of a fail point.
+    pub(crate) fn start_failing_at(home: Home, point: &str, nth: u32) -> Self {
+        Self::launch(home, Some(format!("{point}:{nth}")))
+    }
+
+    fn launch(home: Home, fail_point: Option<String>) -> Self {
+        let mut node = Self {
+            home,
+            process: None,
+            vxp: String::new(),
+            earlier_log: String::new(),
+        };
+        node.serve(fail_point);
+        node
+    }
+
+    /// Starts the node again after [`Self::stop`] or [`Self::kill`].
+    pub(crate) fn restart(&mut self) {
+        self.serve(None);
+    }
+
+    fn serve(&mut self, fail_point: Option<String>) {
+        assert!(self.process.is_none(), "the node runs already");
+        let mut command = to_lgsp(&["serve"]);
+        command.arg("--config").arg(self.home.settings_file());
+        if let Some(point) = fail_point {
+            drop(fs::remove_file(self.marker()));
+            command
+                .env("LGSP_FAILPOINT", point)
+                .env("LGSP_FAILPOINT_MARKER", self.marker());
+        }
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let log = Lines::follow(child.stderr.take().unwrap());
+        self.process = Some(Process {
+            child,
+            log: Arc::clone(&log),
+        });
+        let vxp = log.wait_for(TIME_LIMIT, |line| {
+            let line: Value = serde_json::from_str(line).ok()?;
+            let serving = line["message"] == "serving";
+            serving.then(|| line["vxp"].as_str().map(str::to_owned)).flatten()
+        });
+        self.vxp = vxp.unwrap_or_else(|| panic!("the node does not serve:\n{}", log.text()));
+    }
+
+    pub(crate) fn home(&self) -> &Home {
+        &self.home
+    }
+
+    /// The folder of a node that was stopped or killed; a process that still runs is killed.
+    pub(crate) fn into_home(self) -> Home {
+        self.home
+    }
+
+    /// URL of the façade.
+    pub(crate) fn vxp(&self) -> &str {
+        &self.vxp
+    }
+
+    /// Address of the façade, for bytes that are no call.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.vxp.trim_start_matches("http://").parse().unwrap()
+    }
+
+    fn pid(&self) -> Pid {
+        Pid::from_child(&self.process.as_ref().unwrap().child)
+    }
+
+    /// Whether the process still runs.
+    pub(crate) fn is_alive(&mut self) -> bool {
+        self.process
+            .as_mut()
+            .is_some_and(|process| process.child.try_wait().unwrap().is_none())
+    }
+
+    /// SIGKILL: nothing is flushed, nobody is told.
+    pub(crate) fn kill(&mut self) {
+        let mut process = self.process.take().unwrap();
+        process.child.kill().unwrap();
+        process.child.wait().unwrap();
+        self.keep_log(&process);
+    }
+
+    /// SIGTERM, and the wait for the end that it asks for; the node must say that all went well.
+    pub(crate) fn stop(&mut self) {
+        kill_process(self.pid(), Signal::TERM).unwrap();
+        let mut process = self.process.take().unwrap();
+        if !process.log.wait_for_end(TIME_LIMIT) {
+            process.child.kill().unwrap();
+        }
+        let status = process.child.wait().unwrap();
+        self.keep_log(&process);
+        assert!(status.success(), "the node stopped with {status}:\n{}", self.log());
+    }
+
+    fn keep_log(&mut self, process: &Process) {
+        process.log.wait_for_end(TIME_LIMIT);
+        self.earlier_log.push_str(&process.log.text());
+        self.earlier_log.push('\n');
+    }
+
+    /// All that the node has written to its log, one JSON object a line.
+    pub(crate) fn log(&self) -> String {
+        let now = self
+            .process
+            .as_ref()
+            .map(|process| process.log.text())
+            .unwrap_or_default();
+        format!("{}{now}", self.earlier_log)
+    }
+
+    fn marker(&self) -> PathBuf {
+        self.home.root().join("fail-point")
+    }
+
+    /// Waits until the fail point was passed for the nth time; a run that it did not bite fails.
+    pub(crate) fn wait_marker(&self) {
+        assert!(
+            arrives(&self.marker(), TIME_LIMIT),
+            "the fail point did not bite:\n{}",
+            self.log()
+        );
+    }
+
+    /// Most memory the process ever had, in KiB.
+    pub(crate) fn vm_hwm_kb(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid().as_raw_nonzero())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse().unwrap()
+    }
+
+    /// Runs another command of the program on this node's folder.
+    pub(crate) fn lgsp(&self, arguments: &[&str]) -> Ended {
+        let mut command = to_lgsp(arguments);
+        command.arg("--config").arg(self.home.settings_file());
+        program::run(command)
+    }
+
+    /// How many facts of each kind the data ledger holds, counted by the offline verifier, which must find them right.
+    pub(crate) fn fact_counts(&self) -> BTreeMap<String, u64> {
+        let ended = self.lgsp(&["verify", "--json"]);
+        assert_eq!(ended.code, Some(0), "the ledger does not verify: {ended:?}");
+        let told: Value = serde_json::from_str(&ended.out).unwrap();
+        let counts = told["facts"]
+            .as_object()
+            .unwrap_or_else(|| panic!("no facts are counted in {told}"));
+        counts
+            .iter()
+            .map(|(kind, count)| (kind.clone(), count.as_u64().unwrap()))
+            .collect()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // Already ended is as good.
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
