@@ -9,7 +9,6 @@ mod staging;
 #[cfg(test)]
 mod tests;
 
-use std::fmt;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -36,11 +35,11 @@ pub struct ObjectSettings {
 }
 
 /// The objects of one node. A clone is the same.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Objects {
     folder: Arc<Folder>,
     object_max_bytes: u64,
-    random: Arc<dyn SecureRandom + Send + Sync>,
+    random: SystemRandom,
 }
 
 /// Why the folder did not do what it was asked.
@@ -66,23 +65,12 @@ impl Objects {
     /// # Errors
     /// [`ObjectError`].
     pub async fn open(settings: ObjectSettings) -> Result<Self, ObjectError> {
-        Self::open_with(settings, Arc::new(SystemRandom::new())).await
-    }
-
-    /// [`Objects::open`] with a source of randomness for staging names of its own.
-    ///
-    /// # Errors
-    /// [`ObjectError`].
-    pub async fn open_with(
-        settings: ObjectSettings,
-        random: Arc<dyn SecureRandom + Send + Sync>,
-    ) -> Result<Self, ObjectError> {
         let ObjectSettings { root, object_max_bytes } = settings;
         let folder = blocking(move || Folder::open(&root)).await?;
         Ok(Self {
             folder: Arc::new(folder),
             object_max_bytes,
-            random,
+            random: SystemRandom::new(),
         })
     }
 
@@ -168,15 +156,6 @@ impl Objects {
 impl ObjectReader for Objects {
     async fn read(&self, object: &Attachment) -> Result<ContentStream, ContentError> {
         Self::read(self, object.digest, object.size_bytes).await
-    }
-}
-
-impl fmt::Debug for Objects {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.debug_struct("Objects")
-            .field("folder", &self.folder)
-            .field("object_max_bytes", &self.object_max_bytes)
-            .finish_non_exhaustive()
     }
 }
 

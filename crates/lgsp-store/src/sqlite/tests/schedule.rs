@@ -287,7 +287,7 @@ async fn a_hash_tells_any_change_of_a_fact() {
         ("message", |book| {
             book.partitions[0][0].leaf_hash = lgsp_types::Digest::of(b"other")
         }),
-        ("alien", |book| drop(book.append_alien(0))),
+        ("alien", |book| _ = book.append_alien(0)),
         ("delivery", |book| {
             book.partitions[0][1].fact = Some(fact(delivered(delivery(1, "b"))))
         }),
