@@ -1,6 +1,7 @@
 //! Stories told by facts, and what holds for every schedule of them.
 
 mod facts;
+mod lists;
 mod model;
 mod opening;
 mod plans;

@@ -75,7 +75,8 @@ impl Book {
     pub(super) async fn project_some(&self, store: &SqliteStore, partition: u32, most: usize) -> Applied {
         let next = store.next_offset(partition).await.unwrap();
         let records = &self.partitions[partition as usize];
-        let batch: Vec<Projected> = records.iter().skip(next as usize).take(most).cloned().collect();
+        let behind = records.iter().skip_while(|record| record.offset < next);
+        let batch: Vec<Projected> = behind.take(most).cloned().collect();
         store.apply(partition, next, batch).await.unwrap()
     }
 }

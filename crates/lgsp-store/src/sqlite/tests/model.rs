@@ -1,8 +1,12 @@
 //! The claims rule once more, in the plainest words there are, to hold the store against.
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "a model says what happens, and nothing else happens"
+)]
 
 use std::collections::{BTreeMap, HashMap};
 
-use lgsp_types::{AgencyId, Fact, Kind, MsgId, ReasonCode, Tag, What};
+use lgsp_types::{Accepted, AgencyId, Fact, Kind, MsgId, ReasonCode, Tag, What};
 
 use crate::claim::Effect;
 use crate::rows::{Counts, Position, Projected};
@@ -40,35 +44,7 @@ impl Model {
             return;
         };
         let effect = match &fact.what {
-            What::Accepted(accepted) => {
-                let (first, tag) = *self
-                    .messages
-                    .entry(accepted.msg_id)
-                    .or_insert((at, accepted.request_tag));
-                if first == at {
-                    for addressee in &accepted.envelope.addressees {
-                        let standing = Standing {
-                            state: "open",
-                            generation: 0,
-                            attempts: 0,
-                            handed_out: false,
-                            late: false,
-                            reason: None,
-                            last: at,
-                        };
-                        self.deliveries
-                            .insert((accepted.msg_id, addressee.agency.clone()), standing);
-                    }
-                    Effect::InForce
-                } else if tag == accepted.request_tag {
-                    *self.other.entry("repeats").or_default() += 1;
-                    Effect::Repeat
-                } else {
-                    self.conflicts
-                        .insert(at, (accepted.msg_id, accepted.request_tag, false));
-                    Effect::NoEffect
-                }
-            }
+            What::Accepted(accepted) => self.accept(at, accepted),
             What::Conflict {
                 msg_id,
                 partition,
@@ -102,6 +78,34 @@ impl Model {
             _ => Effect::InForce,
         };
         self.effects.insert(at, effect);
+    }
+
+    fn accept(&mut self, at: Position, accepted: &Accepted) -> Effect {
+        let new = (at, accepted.request_tag);
+        let (first, tag) = *self.messages.entry(accepted.msg_id).or_insert(new);
+        if first == at {
+            for addressee in &accepted.envelope.addressees {
+                let standing = Standing {
+                    state: "open",
+                    generation: 0,
+                    attempts: 0,
+                    handed_out: false,
+                    late: false,
+                    reason: None,
+                    last: at,
+                };
+                let key = (accepted.msg_id, addressee.agency.clone());
+                self.deliveries.insert(key, standing);
+            }
+            Effect::InForce
+        } else if tag == accepted.request_tag {
+            *self.other.entry("repeats").or_default() += 1;
+            Effect::Repeat
+        } else {
+            let loser = (accepted.msg_id, accepted.request_tag, false);
+            self.conflicts.insert(at, loser);
+            Effect::NoEffect
+        }
     }
 
     fn claim(&mut self, at: Position, fact: &Fact) -> Effect {
