@@ -10,7 +10,7 @@ use lgsp_types::{
 };
 use tempfile::TempDir;
 
-use crate::rows::{Applied, Position, Projected};
+use crate::rows::{Applied, DeliveryRow, Position, Projected};
 use crate::sqlite::{Settings, SqliteStore};
 use crate::store::Store;
 
@@ -147,6 +147,12 @@ pub(super) fn receiver(name: &str) -> Receiver {
         agency: agency(name),
         connector: ConnectorId::parse("vxp.doc").unwrap(),
     }
+}
+
+/// Where a delivery that must be there stands.
+pub(super) async fn row(store: &SqliteStore, message: u8, addressee: &str) -> DeliveryRow {
+    let found = store.delivery(delivery(message, addressee).id()).await;
+    found.unwrap().unwrap()
 }
 
 /// A document from `so-a` to the given agencies, with the tag of its number.

@@ -3,17 +3,8 @@
 use lgsp_types::{ContractRef, DeliveryState, Finding, Mark, ReasonCode, Role, SystemId, UnixMs, What};
 
 use super::facts::*;
-use crate::rows::{DeliveryRow, RefusalKind};
-use crate::sqlite::SqliteStore;
+use crate::rows::RefusalKind;
 use crate::store::Store;
-
-async fn row(store: &SqliteStore, message: u8, addressee: &str) -> DeliveryRow {
-    store
-        .delivery(delivery(message, addressee).id())
-        .await
-        .unwrap()
-        .unwrap()
-}
 
 #[tokio::test]
 async fn refusals_are_found_the_latest_first() {

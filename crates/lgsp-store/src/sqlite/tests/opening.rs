@@ -3,6 +3,8 @@
 use std::fs;
 use std::os::unix::fs::{FileExt as _, PermissionsExt as _};
 
+use futures_util::FutureExt as _;
+use lgsp_types::{Mark, UnixMs};
 use rusqlite::Connection;
 
 use super::facts::*;
@@ -33,6 +35,25 @@ async fn whoever_had_the_store_before_can_project_no_more() {
     assert_eq!(heir.table_hashes().await.unwrap(), before);
     heir.apply(0, 1, records).await.unwrap();
     assert_eq!(zombie.next_offset(0).await.unwrap(), 2, "reading harms nobody");
+}
+
+#[tokio::test]
+async fn a_batch_that_nobody_waits_for_is_projected_whole() {
+    let (shelf, mut book) = (Shelf::new(1), Book::new(1));
+    for number in 0..50 {
+        book.append(boxed(accepted(number, &["b", "c"])));
+    }
+    let store = shelf.open().await;
+    let begun = store.apply(0, 0, book.partitions[0].clone()).now_or_never();
+    assert!(begun.is_none(), "it is under way, and dropped");
+    // The next who writes waits for its turn.
+    assert!(
+        store
+            .set_mark(delivery(49, "c").id(), Mark::Inbox, UnixMs(1))
+            .await
+            .unwrap()
+    );
+    assert_eq!(store.next_offset(0).await.unwrap(), 50);
 }
 
 #[tokio::test]

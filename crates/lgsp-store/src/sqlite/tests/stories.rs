@@ -1,20 +1,12 @@
 //! What becomes of a message: told by facts, asked of the store.
 
-use lgsp_types::{DeliveryState, DocumentDate, Finding, Kind, Mark, ReasonCode, Role, SystemId, UnixMs, What};
+use lgsp_types::{DeliveryState, DocumentDate, Kind, ReasonCode, Role, UnixMs, What};
 
 use super::facts::*;
 use crate::claim::{Effect, RECEIVER_FAILED};
-use crate::rows::{Admitted, Changed, Conflict, Counts, DeliveryRow, Position, RefusalKind};
+use crate::rows::{Admitted, Changed, Conflict, Counts, Position};
 use crate::sqlite::SqliteStore;
 use crate::store::{Store, StoreError};
-
-async fn row(store: &SqliteStore, message: u8, addressee: &str) -> DeliveryRow {
-    store
-        .delivery(delivery(message, addressee).id())
-        .await
-        .unwrap()
-        .unwrap()
-}
 
 /// Deliveries as the list shows them: message and addressee.
 async fn listed(store: &SqliteStore, names: &[&str]) -> Vec<String> {
