@@ -36,11 +36,11 @@ impl Packet {
     }
 
     /// Whose sequence this packet belongs to: the document answered, the document acted on, or the document itself;
-    /// in NFC, at most 255 bytes.
+    /// in NFC, at most `KEY_MAX_BYTES`.
     #[must_use]
     pub fn order_key(&self) -> String {
         let id = match &self.header {
-            Header::Status(status) => status.response_for.key(),
+            Header::Status(status) => status.key(),
             Header::Document(document) => document.acted_on().unwrap_or(&document.id).to_owned(),
         };
         id.nfc().collect()
@@ -94,15 +94,6 @@ impl Reference {
         self.organ.clone().map(|code| Written {
             code,
             path: self.organ_path.clone(),
-        })
-    }
-
-    /// The document's id; if the packet gives none, organ, date and code joined.
-    fn key(&self) -> String {
-        self.id.clone().unwrap_or_else(|| {
-            let date = self.date.map(|date| date.to_string()).unwrap_or_default();
-            let organ = self.organ.as_ref().map(|code| code.as_str()).unwrap_or_default();
-            format!("{organ},{date},{}", self.code.as_deref().unwrap_or_default())
         })
     }
 
@@ -168,6 +159,16 @@ impl super::header::Code {
 }
 
 impl Status {
+    /// The id of the document it is about; if the packet gives none, organ, date and code joined.
+    fn key(&self) -> String {
+        let reference = self.reference();
+        if reference.id.is_empty() {
+            format!("{},{},{}", reference.organ, reference.date, reference.code)
+        } else {
+            reference.id
+        }
+    }
+
     /// A take-back names its counterpart where other statuses name the issuer: there the sender is the issuer.
     fn reference(&self) -> DocumentRef {
         let mut reference = self.response_for.about();
