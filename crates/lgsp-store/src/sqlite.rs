@@ -86,14 +86,14 @@ impl SqliteStore {
         };
         let at: PathBuf = path.to_owned();
         let opened = spawn_blocking(move || open::open(&at, &identity, access)).await;
-        let epoch = opened.map_err(|source| OpenError::Unavailable {
+        let (epoch, connection) = opened.map_err(|source| OpenError::Unavailable {
             path: path.to_owned(),
             source: source.into(),
         })??;
         Ok(Self {
             epoch,
-            writer: Arc::new(Pool::new(path.to_owned(), access, 1)),
-            readers: Arc::new(Pool::new(path.to_owned(), Access::Read, READERS)),
+            writer: Arc::new(Pool::new(path.to_owned(), access, 1, vec![connection])),
+            readers: Arc::new(Pool::new(path.to_owned(), Access::Read, READERS, Vec::new())),
         })
     }
 

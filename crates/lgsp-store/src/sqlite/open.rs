@@ -67,8 +67,8 @@ impl Identity {
     }
 }
 
-/// Checks the store, or makes it, and counts the start; answers the epoch. Blocks.
-pub(super) fn open(path: &Path, identity: &Identity, access: Access) -> Result<u64, OpenError> {
+/// Checks the store, or makes it, and counts the start; answers the epoch and the connection. Blocks.
+pub(super) fn open(path: &Path, identity: &Identity, access: Access) -> Result<(u64, Connection), OpenError> {
     let failed = |error: rusqlite::Error| of_sqlite(path, error);
     make_file(path).map_err(|error| of_io(path, error))?;
     let mut connection = pool::connect(path, access).map_err(failed)?;
@@ -97,7 +97,7 @@ pub(super) fn open(path: &Path, identity: &Identity, access: Access) -> Result<u
         });
     }
     match start(&mut connection, identity.partitions).map_err(failed)? {
-        Some(epoch) => Ok(epoch),
+        Some(epoch) => Ok((epoch, connection)),
         None => Err(damaged(path, "it does not have the partitions it says")),
     }
 }

@@ -36,12 +36,13 @@ pub(super) struct Pool {
 }
 
 impl Pool {
-    pub(super) fn new(path: PathBuf, access: Access, size: u32) -> Self {
+    /// A pool of at most `size` connections; these are open already.
+    pub(super) fn new(path: PathBuf, access: Access, size: u32, open: Vec<Connection>) -> Self {
         Self {
             path,
             access,
             size,
-            idle: Mutex::default(),
+            idle: Mutex::new(open),
             turns: Arc::new(Semaphore::new(size as usize)),
         }
     }
