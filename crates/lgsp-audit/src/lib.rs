@@ -6,6 +6,8 @@ mod body;
 mod bound;
 mod cbor;
 mod checkpoint;
+#[cfg(test)]
+mod golden;
 mod group;
 mod key;
 mod leaf;
@@ -20,6 +22,7 @@ mod strategy;
 mod text;
 mod tlog_proof;
 mod tree;
+mod verify;
 
 pub use alien::Alien;
 pub use bound::{LEAF_MAX_BYTES, Unfit};
@@ -33,3 +36,4 @@ pub use record::{Record, Unsigned, entry, entry_hash, leaf_hash, leaf_of, prepar
 pub use text::origin;
 pub use tlog_proof::{TlogProof, TlogProofError};
 pub use tree::Tree;
+pub use verify::{Control, ControlVerifier, Expected, Fault, Flaw, LedgerEntry, PartitionVerifier, Verified};
