@@ -36,8 +36,8 @@ pub struct Change {
     pub predecessor: Option<EventId>,
     /// The object from now on; none: it is no more.
     pub content: Option<Object>,
-    /// Only where a file's import leaves the object as it is although the file says otherwise: the digest of what the
-    /// file said ([`said`]), so that it is not asked again.
+    /// Only where a file's import leaves the object as it is although the file says otherwise: the digest of the file's
+    /// canonical JSON of it (of `null` if the file no longer names it), so that it is not asked again.
     pub said: Option<Digest>,
 }
 
@@ -50,8 +50,7 @@ pub struct ChangeSet {
 }
 
 /// What a file said of an object: the digest of its canonical JSON, that of `null` if the object does not stand there.
-#[must_use]
-pub fn said(content: Option<&Object>) -> Digest {
+pub(crate) fn said(content: Option<&Object>) -> Digest {
     content.map_or_else(|| Digest::of(b"null"), Object::digest)
 }
 

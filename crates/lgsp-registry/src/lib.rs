@@ -15,8 +15,10 @@ mod term;
 
 #[cfg(test)]
 mod sample;
+#[cfg(test)]
+mod tests;
 
-pub use change::{CHANGE_SET_MAX_BYTES, Change, ChangeSet, Source, said};
+pub use change::{CHANGE_SET_MAX_BYTES, Change, ChangeSet, Source};
 pub use check::Contradiction;
 pub use control::{Control, Void};
 pub use file::{ConfigError, FILE_MAX_BYTES, FILE_NAME_MAX_BYTES};
