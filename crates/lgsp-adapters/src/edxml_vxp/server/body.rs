@@ -6,6 +6,7 @@ use std::task::{Context, Poll, ready};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
+use futures_util::StreamExt;
 use http_body::{Frame, SizeHint};
 use lgsp_types::{ContentError, ContentStream};
 use thiserror::Error;
@@ -31,9 +32,8 @@ pub(super) enum Content {
 
 /// A packet on its way out.
 pub(super) struct Packet {
+    /// Asked again after its end, says that it has ended.
     stream: ContentStream,
-    /// What was read ahead of the head of the answer.
-    first: Option<Bytes>,
     /// Bytes of the object still to come.
     left: u64,
     /// None: as it is.
@@ -44,10 +44,9 @@ pub(super) struct Packet {
 
 impl Packet {
     /// The very bytes.
-    pub(super) fn plain(stream: ContentStream, first: Option<Bytes>, size_bytes: u64) -> Self {
+    pub(super) fn plain(stream: ContentStream, size_bytes: u64) -> Self {
         Self {
-            stream,
-            first,
+            stream: Box::pin(stream.fuse()),
             left: size_bytes,
             base64: None,
             answer_left: size_bytes,
@@ -55,11 +54,10 @@ impl Packet {
     }
 
     /// Inside the JSON of getEdoc.
-    pub(super) fn in_json(stream: ContentStream, first: Option<Bytes>, size_bytes: u64) -> Self {
+    pub(super) fn in_json(stream: ContentStream, size_bytes: u64) -> Self {
         let around = (PACKET_BEFORE.len() + PACKET_BEHIND.len()) as u64;
         Self {
-            stream,
-            first,
+            stream: Box::pin(stream.fuse()),
             left: size_bytes,
             base64: Some(Base64::default()),
             answer_left: size_bytes.div_ceil(3) * 4 + around,
@@ -80,10 +78,7 @@ impl Packet {
             return Poll::Ready(Some(Ok(before)));
         }
         loop {
-            let chunk = match self.first.take() {
-                Some(first) => Some(first),
-                None => ready!(self.stream.as_mut().poll_next(cx)).transpose()?,
-            };
+            let chunk = ready!(self.stream.as_mut().poll_next(cx)).transpose()?;
             let piece = match (chunk, &mut self.base64) {
                 (Some(chunk), base64) => {
                     self.left = self.left.checked_sub(chunk.len() as u64).ok_or(Cut::Size)?;

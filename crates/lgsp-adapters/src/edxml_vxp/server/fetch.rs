@@ -4,8 +4,7 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
-use futures_util::StreamExt;
+use futures_util::{StreamExt, stream};
 use lgsp_types::{Attachment, ContentError, ContentStream, DeliveryId, FetchError, Refusal, Role};
 use tokio::time::timeout;
 use tracing::error;
@@ -20,27 +19,18 @@ use super::trace::Trace;
 /// An original that can be read at least to its first bytes.
 struct Opened {
     stream: ContentStream,
-    first: Option<Bytes>,
     size_bytes: u64,
 }
 
 impl Facade {
     pub(super) async fn get(&self, proven: &Proven, trace: &Trace) -> Result<Answer, Failure> {
         let opened = self.fetch(proven, trace).await?;
-        Ok(Answer::json_packet(Packet::in_json(
-            opened.stream,
-            opened.first,
-            opened.size_bytes,
-        )))
+        Ok(Answer::json_packet(Packet::in_json(opened.stream, opened.size_bytes)))
     }
 
     pub(super) async fn download(&self, proven: &Proven, trace: &Trace) -> Result<Answer, Failure> {
         let opened = self.fetch(proven, trace).await?;
-        Ok(Answer::packet(Packet::plain(
-            opened.stream,
-            opened.first,
-            opened.size_bytes,
-        )))
+        Ok(Answer::packet(Packet::plain(opened.stream, opened.size_bytes)))
     }
 
     async fn fetch(&self, proven: &Proven, trace: &Trace) -> Result<Opened, Failure> {
@@ -75,14 +65,14 @@ impl Facade {
     /// Reads up to the first bytes, so that an object that is damaged at once is told and not cut.
     async fn read_ahead(&self, original: &Attachment) -> Result<Opened, Failure> {
         let opening = async {
-            let mut stream = self.objects.read(original).await?;
-            let first = stream.next().await.transpose()?;
-            Ok::<_, ContentError>((stream, first))
+            let mut rest = self.objects.read(original).await?.fuse();
+            let first = rest.next().await.transpose()?;
+            let first = stream::iter(first.map(Ok));
+            Ok::<ContentStream, ContentError>(Box::pin(first.chain(rest)))
         };
         match timeout(self.settings.answer_timeout(), opening).await {
-            Ok(Ok((stream, first))) => Ok(Opened {
+            Ok(Ok(stream)) => Ok(Opened {
                 stream,
-                first,
                 size_bytes: original.size_bytes,
             }),
             Ok(Err(damage)) => {
