@@ -1,1 +1,33 @@
-//! Layer 2: the spine: publish, project, open, fetch, acknowledge, seal. Knows no protocol of a far side.
+//! Layer 2: the spine: publish, project, open, fetch, acknowledge, seal. Knows no protocol of a far side, no transport.
+//!
+//! | where | what |
+//! |---|---|
+//! | `publish`, `refuse` | accepting a message, or recording why not |
+//! | `project` | facts in offset order become rows |
+//! | `collect` | what waits for a receiver, handing it out, its word |
+//! | `seal`, `hashes` | leaf hashes, tree, checkpoints |
+//! | `control` | configuration as facts, folded into the rules of this moment |
+//! | `trace`, `rebuild` | finding a message and all that happened; making the store again |
+
+mod collect;
+mod control;
+mod hashes;
+mod project;
+mod publish;
+mod rebuild;
+mod refuse;
+mod scribe;
+mod seal;
+mod spine;
+mod trace;
+mod upload;
+mod watch;
+
+pub use control::{ControlError, Ruling};
+pub use project::ProjectError;
+pub use rebuild::{Rebuilt, rebuild};
+pub use seal::SealError;
+pub use spine::{ImportError, Imported, Limits, Parts, Spine, StartError};
+pub use trace::{
+    MessageEvidence, Status, Tables, Trace, TraceError, TracedAgency, TracedDelivery, TracedEvent, TracedMessage,
+};

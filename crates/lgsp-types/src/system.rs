@@ -93,6 +93,13 @@ name!(
     AdapterId
 );
 
+/// What a node does by itself it does as its own adapter: both names have the same letters.
+impl From<&SystemId> for AdapterId {
+    fn from(node: &SystemId) -> Self {
+        Self(node.0.clone())
+    }
+}
+
 /// Who a call comes from, proven by the adapter that passes it on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caller {

@@ -1,1 +1,30 @@
-fn main() {}
+//! The one executable: settings, wiring, shutdown, subcommands.
+
+mod commands;
+mod home;
+mod log;
+mod node;
+mod operations;
+mod registry_files;
+mod settings;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use commands::Command;
+
+/// The data-exchange platform of a province (LGSP): connects its information systems, and proves what happened.
+#[derive(Debug, Parser)]
+#[command(name = "lgsp", version, arg_required_else_help = true, max_term_width = 100)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+fn main() -> ExitCode {
+    match Arguments::parse().command.run() {
+        Ok(code) => code,
+        Err(failure) => failure.report(),
+    }
+}

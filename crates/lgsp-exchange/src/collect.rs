@@ -1,0 +1,153 @@
+//! The far side that pulls: what waits for it, handing it out, and its word that it has it.
+
+use lgsp_registry::Reception;
+use lgsp_store::{DeliveryRow, failpoint};
+use lgsp_types::{
+    AcknowledgeError, Acknowledged, Caller, Delivery, DeliveryId, DeliveryState, Evidence, Fact, FetchError, Fetched,
+    Kind, OpenDelivery, OpenQuery, Outcome, Receiver, Unavailable, What,
+};
+
+use crate::scribe::WriteError;
+use crate::spine::{Spine, unavailable};
+
+/// Most deliveries in one answer of `open`.
+const OPEN_MAX: u32 = 10_000;
+
+impl Spine {
+    /// The agencies whose deliveries go to this system now, each with who receives for it.
+    fn receptions(&self, caller: &Caller) -> Vec<Reception> {
+        let today = self.scribe.now().day_in_vietnam();
+        self.rules.current().registry.receives(&caller.system, today)
+    }
+
+    pub(crate) async fn waiting(&self, caller: &Caller, query: OpenQuery) -> Result<Vec<OpenDelivery>, Unavailable> {
+        let agencies: Vec<_> = self
+            .receptions(caller)
+            .into_iter()
+            .map(|reception| reception.addressee)
+            .collect();
+        let limit = query.limit.min(OPEN_MAX);
+        let rows = self
+            .store
+            .open_deliveries(&agencies, query.contract.as_deref(), query.after, limit)
+            .await;
+        rows.map_err(unavailable)
+    }
+
+    /// The delivery, if it goes to this caller; another's is not told from none.
+    async fn own(&self, caller: &Caller, id: DeliveryId) -> Result<Option<(DeliveryRow, Receiver)>, Unavailable> {
+        let Some(row) = self.store.delivery(id).await.map_err(unavailable)? else {
+            return Ok(None);
+        };
+        let reception = self
+            .receptions(caller)
+            .into_iter()
+            .find(|reception| reception.addressee == row.addressee.agency);
+        Ok(reception.map(|reception| (row, reception.receiver)))
+    }
+
+    /// Hands a delivery out. The first time, the record that names this receiver comes before the bytes.
+    pub(crate) async fn hand_out(&self, caller: &Caller, id: DeliveryId) -> Result<Fetched, FetchError> {
+        let (mut row, receiver) = self.own(caller, id).await?.ok_or(FetchError::NotFound)?;
+        if row.state == DeliveryState::Open {
+            let fact = self.step(caller, &row, Kind::Collected, |delivery| What::Collected {
+                delivery,
+                receiver,
+            });
+            self.claim(&row, &fact).await.map_err(|error| match error {
+                WriteError::Unknown => FetchError::Unknown,
+                other => FetchError::Unavailable(Unavailable::new(other)),
+            })?;
+            row = self
+                .store
+                .delivery(id)
+                .await
+                .map_err(unavailable)?
+                .ok_or(FetchError::NotFound)?;
+        }
+        if row.state == DeliveryState::Withdrawn {
+            return Err(FetchError::Gone);
+        }
+        let fetched = self.content(&row).await?;
+        failpoint::hit("inside-fetch");
+        Ok(fetched)
+    }
+
+    /// Reads the Accepted record itself: the payload is stored once.
+    async fn content(&self, row: &DeliveryRow) -> Result<Fetched, Unavailable> {
+        let accepted = self.accepted_at(&row.accepted).await?;
+        Ok(Fetched {
+            msg_id: accepted.msg_id,
+            contract: accepted.envelope.contract,
+            payload: accepted.payload,
+            objects: accepted.objects,
+        })
+    }
+
+    pub(crate) async fn settle(
+        &self,
+        caller: &Caller,
+        id: DeliveryId,
+        outcome: Outcome,
+        evidence: Evidence,
+    ) -> Result<Acknowledged, AcknowledgeError> {
+        let (row, receiver) = self.own(caller, id).await?.ok_or(AcknowledgeError::NotFound)?;
+        if row.state == DeliveryState::Delivered {
+            return Ok(Acknowledged::Already);
+        }
+        let fact = match outcome {
+            Outcome::Mark(mark) => {
+                let marked = self.store.set_mark(id, mark, self.scribe.now()).await;
+                marked.map_err(unavailable)?;
+                return Ok(Acknowledged::Done);
+            }
+            Outcome::Failed(_) if row.state == DeliveryState::DeadLettered => return Ok(Acknowledged::Already),
+            Outcome::Failed(reason) => self.step(caller, &row, Kind::DeadLettered, |delivery| What::DeadLettered {
+                delivery,
+                receiver: Some(receiver),
+                reason,
+            }),
+            Outcome::Delivered => self.step(caller, &row, Kind::Delivered, |delivery| What::Delivered {
+                delivery,
+                receiver,
+                evidence,
+            }),
+        };
+        failpoint::hit("before-outcome");
+        match self.claim(&row, &fact).await {
+            Ok(()) => Ok(Acknowledged::Done),
+            Err(WriteError::Unknown) => Err(AcknowledgeError::Unknown),
+            Err(other) => Err(Unavailable::new(other).into()),
+        }
+    }
+
+    /// A fact about a delivery in its present round.
+    fn step(&self, caller: &Caller, row: &DeliveryRow, kind: Kind, what: impl FnOnce(Delivery) -> What) -> Fact {
+        let delivery = Delivery {
+            msg_id: row.msg_id,
+            addressee: row.addressee.agency.clone(),
+            generation: row.generation,
+            attempt: 0,
+        };
+        let ruling = self.rules.current();
+        Fact {
+            event_id: delivery.event_id(kind),
+            prev: Some(row.last_event),
+            actor: self.actor(caller, ruling.registry.agency_of(&caller.system)),
+            rules: ruling.rules,
+            node: self.scribe.node(),
+            trace_id: None,
+            what: what(delivery),
+        }
+    }
+
+    /// Appends a claim and waits until the projection passed it: only then is it known whether it took effect.
+    async fn claim(&self, row: &DeliveryRow, fact: &Fact) -> Result<(), WriteError> {
+        let inscribed = self.scribe.write(&*self.ledger, row.accepted.partition, fact).await?;
+        // Written for certain, but if the projection stopped its effect is not known.
+        self.projection
+            .passed(inscribed.partition, inscribed.offset)
+            .await
+            .map_err(|_| WriteError::Unknown)
+    }
+}

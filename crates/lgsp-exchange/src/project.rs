@@ -1,0 +1,170 @@
+//! Projecting: facts in offset order become rows, one SQL transaction per batch (architecture.md, hop 7).
+
+use std::sync::Arc;
+
+use lgsp_audit::Record;
+use lgsp_ledger::{Entry, Ledger, ReadError, ReadLimit};
+use lgsp_store::{Applied, Projected, Store, StoreError};
+use lgsp_types::UnixMs;
+use thiserror::Error;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tracing::{error, warn};
+
+/// Most bytes of records in one batch.
+const BATCH_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// Why projecting stopped: nothing more is delivered from this partition until an operator acted.
+#[derive(Debug, Error)]
+pub enum ProjectError {
+    #[error("the ledger could not be read")]
+    Ledger(#[from] ReadError),
+    #[error("the store could not be written")]
+    Store(#[from] StoreError),
+    /// The store knows more than the ledger has: the ledger was cut behind our back.
+    #[error("ledger fork: partition {partition} ends at {end}, but the store has projected it to {projected}")]
+    Fork { partition: u32, end: u64, projected: u64 },
+}
+
+/// How far each partition is projected; whoever made a claim waits here.
+#[derive(Debug)]
+pub(crate) struct Projection {
+    reached: Vec<watch::Sender<u64>>,
+}
+
+/// The projection of the partition has stopped.
+#[derive(Debug, Error)]
+#[error("the projection has stopped")]
+pub(crate) struct Stopped;
+
+impl Projection {
+    pub(crate) fn new(partitions: u32) -> Self {
+        Self {
+            reached: (0..partitions).map(|_| watch::Sender::new(0)).collect(),
+        }
+    }
+
+    /// Waits until this offset is projected.
+    ///
+    /// Cancel safe: a dropped wait loses nothing.
+    pub(crate) async fn passed(&self, partition: u32, offset: u64) -> Result<(), Stopped> {
+        let mut reached = self.reached.get(partition as usize).ok_or(Stopped)?.subscribe();
+        let waited = reached.wait_for(|next| *next > offset).await;
+        match waited {
+            Ok(next) if *next != u64::MAX => Ok(()),
+            Ok(_) | Err(_) => Err(Stopped),
+        }
+    }
+
+    fn set(&self, partition: u32, next: u64) {
+        if let Some(reached) = self.reached.get(partition as usize) {
+            reached.send_replace(next);
+        }
+    }
+
+    /// Wakes everyone who waits: nothing more will come.
+    fn stop(&self, partition: u32) {
+        self.set(partition, u64::MAX);
+    }
+}
+
+/// Projects one partition.
+pub(crate) struct Projector {
+    pub(crate) partition: u32,
+    pub(crate) ledger: Arc<dyn Ledger>,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) projection: Arc<Projection>,
+    pub(crate) batch_max: usize,
+}
+
+impl Projector {
+    /// Projects to the present end of the partition: before anything is delivered, after a start (R4).
+    pub(crate) async fn catch_up(&self) -> Result<Vec<Applied>, ProjectError> {
+        let end = self.ledger.end(self.partition).await?;
+        let mut next = self.store.next_offset(self.partition).await?;
+        if next > end {
+            return Err(ProjectError::Fork {
+                partition: self.partition,
+                end,
+                projected: next,
+            });
+        }
+        let mut all = Vec::new();
+        while next < end {
+            let (reached, applied) = self.batch(next).await?;
+            next = reached;
+            all.push(applied);
+        }
+        self.projection.set(self.partition, next);
+        Ok(all)
+    }
+
+    /// Projects whatever comes, until `stop`; `act` does what a batch asks for.
+    pub(crate) async fn follow<F, Acted>(self, stop: CancellationToken, act: F)
+    where
+        F: Fn(Applied) -> Acted,
+        Acted: Future<Output = ()>,
+    {
+        if let Err(error) = self.follow_until(&stop, act).await {
+            let error = &error as &dyn std::error::Error;
+            error!(partition = self.partition, error, "projecting stopped");
+        }
+        self.projection.stop(self.partition);
+    }
+
+    async fn follow_until<F, Acted>(&self, stop: &CancellationToken, act: F) -> Result<(), ProjectError>
+    where
+        F: Fn(Applied) -> Acted,
+        Acted: Future<Output = ()>,
+    {
+        let mut next = self.store.next_offset(self.partition).await?;
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return Ok(()),
+                grown = self.ledger.grown(self.partition, next) => match grown {
+                    Ok(_) => {}
+                    Err(ReadError::Closed) => return Ok(()),
+                    Err(error) => return Err(error.into()),
+                },
+            }
+            let (reached, applied) = self.batch(next).await?;
+            next = reached;
+            self.projection.set(self.partition, next);
+            act(applied).await;
+        }
+    }
+
+    async fn batch(&self, from: u64) -> Result<(u64, Applied), ProjectError> {
+        let limit = ReadLimit {
+            entries: self.batch_max,
+            bytes: BATCH_BYTES_MAX,
+        };
+        let entries = self.ledger.read(self.partition, from, limit).await?;
+        let next = from + entries.len() as u64;
+        let facts: Vec<Projected> = entries.iter().map(|entry| projected(self.partition, entry)).collect();
+        let applied = self.store.apply(self.partition, from, facts).await?;
+        Ok((next, applied))
+    }
+}
+
+/// A record that is none of ours takes its offset all the same; it is kept and flagged.
+pub(crate) fn projected(partition: u32, entry: &Entry) -> Projected {
+    let fact = match Record::read(&entry.record) {
+        Ok(record) => Some(record.fact),
+        Err(alien) => {
+            warn!(
+                partition,
+                offset = entry.offset,
+                error = &alien as &dyn std::error::Error,
+                "a foreign record"
+            );
+            None
+        }
+    };
+    Projected {
+        offset: entry.offset,
+        append_ms: UnixMs(entry.append_ms),
+        leaf_hash: lgsp_audit::entry_hash(entry.append_ms, &entry.record),
+        fact,
+    }
+}

@@ -1,0 +1,273 @@
+//! Sealing: leaf hashes in offset order, a tree over them, a signed checkpoint (reliability.md 5.4).
+//!
+//! The hashes are a projection in a file of their own, 32 bytes a leaf; it can be made again from the ledger.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use lgsp_audit::{Checkpoint, NoteKey, TlogProof, Tree, VerifierKey, prove_inclusion};
+use lgsp_ledger::{Entry, Ledger, ReadError, ReadLimit};
+use lgsp_types::{Clock, Digest};
+use thiserror::Error;
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, error};
+
+use crate::hashes::HashFile;
+
+const BATCH: ReadLimit = ReadLimit {
+    entries: 1_024,
+    bytes: 4 * 1024 * 1024,
+};
+
+/// Why a partition could not be sealed.
+#[derive(Debug, Error)]
+pub enum SealError {
+    #[error("the ledger could not be read")]
+    Ledger(#[from] ReadError),
+    #[error("{path} could not be used")]
+    Io {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    /// What was sealed is not what is there: stop and call an operator.
+    #[error("ledger fork: the record at offset {offset} of {origin} is not the one that was sealed")]
+    Fork { origin: String, offset: u64 },
+    #[error("the hashes of {origin} read back differently from what was written")]
+    ReadBack { origin: String },
+}
+
+/// The files of a partition's hashes and of its last checkpoint.
+fn files(folder: &Path, name: &str, partition: u32) -> (PathBuf, PathBuf) {
+    let file = |ending| folder.join(format!("{name}-{partition}.{ending}"));
+    (file("hashes"), file("checkpoint"))
+}
+
+/// The proof that the record at this offset stands under the partition's last checkpoint; none while it is not sealed.
+/// Blocks: it reads the hashes once.
+pub(crate) fn prove(
+    folder: &Path,
+    name: &str,
+    partition: u32,
+    offset: u64,
+    key: &VerifierKey,
+) -> io::Result<Option<TlogProof>> {
+    let (hashes, checkpoint) = files(folder, name, partition);
+    let text = match std::fs::read_to_string(checkpoint) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let sealed = Checkpoint::open(&text, key).map_err(io::Error::other)?;
+    if offset >= sealed.size {
+        return Ok(None);
+    }
+    let hashes = HashFile::open_read_only(hashes)?;
+    let missing = || io::Error::other("the hashes end before their checkpoint");
+    let path =
+        prove_inclusion(offset, sealed.size, |at| hashes.get(at)?.ok_or_else(missing)).map_err(io::Error::other)?;
+    Ok(Some(TlogProof {
+        extra: None,
+        index: offset,
+        hashes: path,
+        checkpoint: text,
+    }))
+}
+
+/// Seals one partition.
+pub(crate) struct Sealer {
+    origin: String,
+    partition: u32,
+    ledger: Arc<dyn Ledger>,
+    key: Arc<NoteKey>,
+    checkpoint: PathBuf,
+    hashes: HashFile,
+    tree: Tree,
+    /// Size of the last checkpoint.
+    sealed: u64,
+    /// When the oldest record without a checkpoint was first seen by the sealer; 0: there is none.
+    late_since_ms: Arc<AtomicU64>,
+    clock: Clock,
+}
+
+impl Sealer {
+    /// Opens the hashes and the last checkpoint, and holds both against the ledger. Blocks: call it before serving.
+    pub(crate) async fn open(
+        folder: &Path,
+        name: &str,
+        partition: u32,
+        ledger: Arc<dyn Ledger>,
+        key: Arc<NoteKey>,
+        clock: Clock,
+    ) -> Result<Self, SealError> {
+        let origin = lgsp_audit::origin(name, partition);
+        let (path, checkpoint) = files(folder, name, partition);
+        let opened = HashFile::open(path.clone()).and_then(|hashes| {
+            let tree = hashes.tree(hashes.size())?;
+            Ok((hashes, tree))
+        });
+        let (hashes, tree) = opened.map_err(|source| SealError::Io { path, source })?;
+        let mut sealer = Self {
+            origin,
+            partition,
+            ledger,
+            key,
+            checkpoint,
+            hashes,
+            tree,
+            sealed: 0,
+            late_since_ms: Arc::new(AtomicU64::new(0)),
+            clock,
+        };
+        sealer.check().await?;
+        Ok(sealer)
+    }
+
+    /// Since when a record waits for its checkpoint, Unix milliseconds; 0: none waits.
+    pub(crate) fn late_since(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.late_since_ms)
+    }
+
+    /// The last checkpoint must be ours and extend to what the hashes say; the last sealed record must be the same.
+    async fn check(&mut self) -> Result<(), SealError> {
+        let fork = |offset| SealError::Fork {
+            origin: self.origin.clone(),
+            offset,
+        };
+        match std::fs::read_to_string(&self.checkpoint) {
+            Ok(text) => {
+                let checkpoint = Checkpoint::open(&text, self.key.verifier()).map_err(|_| fork(0))?;
+                let sealed = self.hashes.tree(checkpoint.size).map_err(|source| self.io(source))?;
+                if (sealed.size(), sealed.root()) != (checkpoint.size, checkpoint.root) {
+                    return Err(fork(checkpoint.size.saturating_sub(1)));
+                }
+                self.sealed = checkpoint.size;
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(source) => {
+                return Err(SealError::Io {
+                    path: self.checkpoint.clone(),
+                    source,
+                });
+            }
+        }
+        let Some(last) = self.tree.size().checked_sub(1) else {
+            return Ok(());
+        };
+        let entries = self
+            .ledger
+            .read(self.partition, last, ReadLimit { entries: 1, bytes: 0 })
+            .await?;
+        let found = entries.first().map(hash_of);
+        let known = self.hashes.get(last).map_err(|source| self.io(source))?;
+        if found.is_none() || found != known {
+            return Err(fork(last));
+        }
+        Ok(())
+    }
+
+    fn io(&self, source: io::Error) -> SealError {
+        SealError::Io {
+            path: self.hashes.path().to_owned(),
+            source,
+        }
+    }
+
+    /// Seals every `interval` what has come, and once more at the stop.
+    pub(crate) async fn run(mut self, interval: Duration, stop: CancellationToken) {
+        loop {
+            let stopping = tokio::select! {
+                () = stop.cancelled() => true,
+                () = self.grown_and_interval_over(interval) => false,
+            };
+            if let Err(error) = self.seal().await {
+                error!(
+                    origin = self.origin,
+                    error = &error as &dyn std::error::Error,
+                    "sealing failed"
+                );
+                if matches!(error, SealError::Fork { .. } | SealError::ReadBack { .. }) {
+                    self.late();
+                    return;
+                }
+            }
+            if stopping {
+                return;
+            }
+        }
+    }
+
+    /// Waits without polling until there is something to seal, then for the rest of the interval.
+    ///
+    /// Cancel safe: a dropped wait loses nothing.
+    async fn grown_and_interval_over(&self, interval: Duration) {
+        if self.ledger.grown(self.partition, self.sealed).await.is_ok() {
+            self.late();
+            tokio::time::sleep(interval).await;
+        } else {
+            // Closed: the stop is near.
+            std::future::pending::<()>().await;
+        }
+    }
+
+    fn late(&self) {
+        let now = (self.clock)().0;
+        // Another is late already: its time counts.
+        let first = self
+            .late_since_ms
+            .compare_exchange(0, now, Ordering::Relaxed, Ordering::Relaxed);
+        if first.is_ok() {
+            debug!(origin = self.origin, "records wait for their checkpoint");
+        }
+    }
+
+    async fn seal(&mut self) -> Result<(), SealError> {
+        let end = self.ledger.end(self.partition).await?;
+        while self.tree.size() < end {
+            let from = self.tree.size();
+            let entries = self.ledger.read(self.partition, from, BATCH).await?;
+            let fresh: Vec<Digest> = entries.iter().map(hash_of).collect();
+            self.hashes.append(from, &fresh).map_err(|source| self.io(source))?;
+            let mut expected = self.tree.clone();
+            fresh.iter().for_each(|hash| expected.push(*hash));
+            // Computed twice, once from what can be read back: a root over bytes that were never stored helps nobody.
+            for hash in self
+                .hashes
+                .read_back(from, fresh.len())
+                .map_err(|source| self.io(source))?
+            {
+                self.tree.push(hash);
+            }
+            if self.tree.root() != expected.root() {
+                return Err(SealError::ReadBack {
+                    origin: self.origin.clone(),
+                });
+            }
+        }
+        if self.sealed == self.tree.size() {
+            return Ok(());
+        }
+        let checkpoint = Checkpoint {
+            origin: self.origin.clone(),
+            size: self.tree.size(),
+            root: self.tree.root(),
+        };
+        crate::hashes::replace(&self.checkpoint, checkpoint.sign(&self.key).as_bytes()).map_err(|source| {
+            SealError::Io {
+                path: self.checkpoint.clone(),
+                source,
+            }
+        })?;
+        self.sealed = checkpoint.size;
+        self.late_since_ms.store(0, Ordering::Relaxed);
+        debug!(origin = self.origin, size = self.sealed, "sealed");
+        Ok(())
+    }
+}
+
+fn hash_of(entry: &Entry) -> Digest {
+    lgsp_audit::entry_hash(entry.append_ms, &entry.record)
+}

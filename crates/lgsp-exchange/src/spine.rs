@@ -1,0 +1,388 @@
+//! The spine: what the parts of the exchange share, how they are started and stopped, and the port that adapters call.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use lgsp_audit::{NoteKey, Record, VerifierKey};
+use lgsp_ledger::{Entry, Ledger, ReadLimit};
+use lgsp_registry::{ConfigError, Left};
+use lgsp_store::{Objects, Position, Store};
+use lgsp_types::{
+    Accepted, AcknowledgeError, Acknowledged, Actor, AgencyId, AgencyView, Caller, Cause, Clock, DeliveryId,
+    DocumentDate, EventId, Evidence, Exchange, FetchError, Fetched, IdKey, KeyEvent, KeyUse, Kind, OpenDelivery,
+    OpenQuery, Outcome, Publish, PublishError, Receipt, Rejection, SystemId, SystemView, Unavailable, Upload,
+    UploadError, What,
+};
+use thiserror::Error;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::{info, warn};
+
+use crate::control::{ControlError, Rulebook, Ruling};
+use crate::project::{ProjectError, Projection, Projector};
+use crate::refuse::RefusalBudget;
+use crate::scribe::Scribe;
+use crate::seal::{SealError, Sealer};
+
+/// What a spine is made of; all of it opened by the executable.
+#[derive(Debug)]
+pub struct Parts {
+    pub ledger: Arc<dyn Ledger>,
+    /// The data ledger's name in positions and origins.
+    pub ledger_name: String,
+    /// One partition.
+    pub control: Arc<dyn Ledger>,
+    pub control_name: String,
+    pub store: Arc<dyn Store>,
+    pub objects: Objects,
+    pub ids: IdKey,
+    pub node_key: NoteKey,
+    pub log_key: NoteKey,
+    /// The node's name, and which build it is.
+    pub node: (SystemId, String),
+    /// Folder of hashes and checkpoints.
+    pub audit: PathBuf,
+}
+
+/// Bounds and times, from config/lgsp.toml.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    pub facts_waiting_max: usize,
+    pub project_batch_max: usize,
+    pub refusals_per_second_max: u32,
+    pub seal_interval: Duration,
+    /// A partition unsealed for so long stops acceptance.
+    pub seal_stop_after: Duration,
+    /// A partition unsealed for so long is an alarm.
+    pub seal_alarm_after: Duration,
+    /// What was uploaded and never published is swept after so long.
+    pub staging_keep: Duration,
+}
+
+/// Why a node cannot start.
+#[derive(Debug, Error)]
+pub enum StartError {
+    #[error(transparent)]
+    Control(#[from] ControlError),
+    #[error(transparent)]
+    Project(#[from] ProjectError),
+    #[error(transparent)]
+    Seal(#[from] SealError),
+}
+
+/// Why a configuration file was not imported.
+#[derive(Debug, Error)]
+pub enum ImportError {
+    /// Correct the file.
+    #[error("the file has {} mistakes", .0.len())]
+    File(Vec<ConfigError>),
+    /// Correct the file: together with what is configured already it makes no sense.
+    #[error("the change is void: {why}")]
+    Void { why: String },
+    #[error(transparent)]
+    Control(#[from] ControlError),
+}
+
+/// What an import did.
+#[derive(Debug)]
+pub struct Imported {
+    /// Objects that changed.
+    pub changed: usize,
+    /// Objects that somebody else changed since the last import; they wait for a decision.
+    pub left: Vec<Left>,
+}
+
+/// The exchange of one node.
+pub struct Spine {
+    pub(crate) ledger: Arc<dyn Ledger>,
+    pub(crate) ledger_name: String,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) objects: Objects,
+    pub(crate) rules: Rulebook,
+    pub(crate) ids: IdKey,
+    pub(crate) node_key: Arc<NoteKey>,
+    pub(crate) log_verifier: VerifierKey,
+    /// Folder of hashes and checkpoints.
+    pub(crate) audit: PathBuf,
+    pub(crate) scribe: Scribe,
+    pub(crate) projection: Arc<Projection>,
+    pub(crate) refusals: RefusalBudget,
+    late_since: Vec<Arc<AtomicU64>>,
+    seal_stop_after: Duration,
+    tasks: TaskTracker,
+    stop: CancellationToken,
+}
+
+impl Spine {
+    /// Reads the control ledger to its end, announces keys, projects to the end of the ledger, then starts the parts
+    /// that follow. Nothing is accepted or delivered before this answers.
+    ///
+    /// # Errors
+    /// [`StartError`]: an operator must act; nothing was changed but what was said above.
+    pub async fn start(parts: Parts, limits: Limits, clock: Clock) -> Result<Arc<Self>, StartError> {
+        let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+        let node_key = Arc::new(parts.node_key);
+        let log_key = Arc::new(parts.log_key);
+        let scribe = Scribe::start(
+            Arc::clone(&node_key),
+            parts.node,
+            Arc::clone(&clock),
+            limits.facts_waiting_max,
+            &tasks,
+            stop.clone(),
+        );
+        let rules = Rulebook::new(parts.control);
+        rules.fold().await?;
+        let mut late_since = Vec::new();
+        let sealed = [
+            (parts.control_name.as_str(), 1, &rules.ledger),
+            (&parts.ledger_name, parts.ledger.partitions(), &parts.ledger),
+        ];
+        for (name, partitions, ledger) in sealed {
+            for partition in 0..partitions {
+                let (ledger, key, clock) = (Arc::clone(ledger), Arc::clone(&log_key), Arc::clone(&clock));
+                let sealer = Sealer::open(&parts.audit, name, partition, ledger, key, clock).await?;
+                late_since.push(sealer.late_since());
+                tasks.spawn(sealer.run(limits.seal_interval, stop.clone()));
+            }
+        }
+        let spine = Arc::new(Self {
+            projection: Arc::new(Projection::new(parts.ledger.partitions())),
+            ledger: parts.ledger,
+            ledger_name: parts.ledger_name,
+            store: parts.store,
+            objects: parts.objects,
+            rules,
+            ids: parts.ids,
+            node_key,
+            log_verifier: log_key.verifier().clone(),
+            audit: parts.audit,
+            scribe,
+            refusals: RefusalBudget::new(limits.refusals_per_second_max),
+            late_since,
+            seal_stop_after: limits.seal_stop_after,
+            tasks,
+            stop,
+        });
+        spine.announce_keys(&log_key).await?;
+        spine.follow(&limits).await?;
+        Ok(spine)
+    }
+
+    /// Keys are announced before their first use by anybody but themselves.
+    async fn announce_keys(&self, log_key: &NoteKey) -> Result<(), ControlError> {
+        for (usage, key) in [(KeyUse::Node, &*self.node_key), (KeyUse::Log, log_key)] {
+            if !self.rules.lacks(usage, key) {
+                continue;
+            }
+            let (name, public_key) = (key.name().to_owned(), key.public_key());
+            let event_id = EventId::of(Kind::KeyEvent, &[name.as_bytes(), &public_key, &[1]]);
+            let what = What::KeyEvent(KeyEvent {
+                usage,
+                name,
+                public_key,
+                begins: true,
+            });
+            self.configure(event_id, what).await?;
+        }
+        Ok(())
+    }
+
+    async fn follow(self: &Arc<Self>, limits: &Limits) -> Result<(), StartError> {
+        for partition in 0..self.ledger.partitions() {
+            let projector = Projector {
+                partition,
+                ledger: Arc::clone(&self.ledger),
+                store: Arc::clone(&self.store),
+                projection: Arc::clone(&self.projection),
+                batch_max: limits.project_batch_max,
+            };
+            projector.catch_up().await?;
+            let spine = Arc::clone(self);
+            self.tasks.spawn(projector.follow(self.stop.clone(), move |applied| {
+                let spine = Arc::clone(&spine);
+                async move {
+                    if !applied.conflicts.is_empty() {
+                        spine.settle_conflicts().await;
+                    }
+                }
+            }));
+        }
+        self.tasks
+            .spawn(Arc::clone(self).watch(limits.seal_alarm_after, limits.staging_keep));
+        Ok(())
+    }
+
+    /// Imports one configuration file; only objects whose text changed since its last import are touched.
+    ///
+    /// # Errors
+    /// [`ImportError`]; the rules are as before then.
+    pub async fn import(&self, file: &str, text: &str) -> Result<Imported, ImportError> {
+        let import = self.rules.plan(file, text).map_err(ImportError::File)?;
+        let mut changed = 0;
+        for change_set in import.change_sets {
+            let event_id = EventId::of(Kind::Configured, &[&change_set.bytes]);
+            let what = What::Configured {
+                change_set: change_set.bytes,
+            };
+            self.configure(event_id, what).await?;
+            if let Some(why) = self.rules.void(event_id) {
+                return Err(ImportError::Void { why });
+            }
+            changed += change_set.objects;
+        }
+        Ok(Imported {
+            changed,
+            left: import.left,
+        })
+    }
+
+    /// Appends to the control ledger and answers when the rules have it.
+    async fn configure(&self, event_id: EventId, what: What) -> Result<(), ControlError> {
+        let fact = self.own_fact(event_id, what);
+        self.scribe.write(&*self.rules.ledger, 0, &fact).await?;
+        self.rules.fold().await
+    }
+
+    /// The rules of this moment.
+    #[must_use]
+    pub fn ruling(&self) -> Arc<Ruling> {
+        self.rules.current()
+    }
+
+    /// Stops following, seals what came, and waits for all of it, at most `grace`. Call it when nobody calls any more.
+    pub async fn stop(&self, grace: Duration) {
+        self.stop.cancel();
+        self.tasks.close();
+        if tokio::time::timeout(grace, self.tasks.wait()).await.is_err() {
+            warn!("the stop did not wait for everything");
+        }
+        info!("the exchange has stopped");
+    }
+
+    /// Cancelled when the node stops.
+    pub(crate) fn stopping(&self) -> &CancellationToken {
+        &self.stop
+    }
+
+    pub(crate) fn actor(&self, caller: &Caller, agency: Option<AgencyId>) -> Actor {
+        Actor {
+            system: caller.system.clone(),
+            adapter: caller.adapter.clone(),
+            agency,
+            spki: None,
+            officer: None,
+        }
+    }
+
+    /// When records wait too long for their checkpoint, nothing more is accepted.
+    pub(crate) fn sealed_in_time(&self) -> Result<(), PublishError> {
+        let limit_ms = u64::try_from(self.seal_stop_after.as_millis()).unwrap_or(u64::MAX);
+        if self.late_ms() > limit_ms {
+            Err(PublishError::Busy)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// For how long the oldest record waits for its checkpoint, in milliseconds.
+    pub(crate) fn late_ms(&self) -> u64 {
+        let now = self.scribe.now().0;
+        let late = |since: &Arc<AtomicU64>| match since.load(Ordering::Relaxed) {
+            0 => 0,
+            since => now.saturating_sub(since),
+        };
+        self.late_since.iter().map(late).max().unwrap_or(0)
+    }
+
+    pub(crate) async fn entry_at(&self, position: &Position) -> Result<Entry, Unavailable> {
+        let limit = ReadLimit { entries: 1, bytes: 0 };
+        let entries = self
+            .ledger
+            .read(position.partition, position.offset, limit)
+            .await
+            .map_err(unavailable)?;
+        entries
+            .into_iter()
+            .next()
+            .ok_or_else(|| Unavailable::new("the ledger ends before a projected record"))
+    }
+
+    /// Reads an Accepted fact from where the projection says it stands.
+    pub(crate) async fn accepted_at(&self, position: &Position) -> Result<Accepted, Unavailable> {
+        let entry = self.entry_at(position).await?;
+        let record = Record::read(&entry.record).map_err(unavailable)?;
+        match record.fact.what {
+            What::Accepted(accepted) => Ok(*accepted),
+            other => Err(Unavailable::new(format!(
+                "a {} fact stands where an Accepted one should",
+                other.kind().name()
+            ))),
+        }
+    }
+}
+
+/// What broke below is no fault of the caller.
+pub(crate) fn unavailable(error: impl Into<Cause>) -> Unavailable {
+    Unavailable::new(error)
+}
+
+#[async_trait]
+impl Exchange for Spine {
+    async fn upload(&self, _caller: &Caller) -> Result<Box<dyn Upload>, UploadError> {
+        let staging = self.objects.stage().await?;
+        Ok(Box::new(crate::upload::Incoming::new(staging)))
+    }
+
+    async fn publish(&self, caller: &Caller, publish: Publish) -> Result<Receipt, PublishError> {
+        let staged: Vec<String> = publish.objects.iter().map(|object| object.staging.clone()).collect();
+        let answer = self.accept(caller, publish).await;
+        // An accepted message's objects have their digest names; everything else that was staged is of no use any more.
+        for staging in staged {
+            self.objects.discard(&staging).await;
+        }
+        answer
+    }
+
+    async fn reject(&self, caller: &Caller, rejection: Rejection) -> Result<(), Unavailable> {
+        self.record_rejection(caller, rejection).await
+    }
+
+    async fn open(&self, caller: &Caller, query: OpenQuery) -> Result<Vec<OpenDelivery>, Unavailable> {
+        self.waiting(caller, query).await
+    }
+
+    async fn fetch(&self, caller: &Caller, delivery: DeliveryId) -> Result<Fetched, FetchError> {
+        self.hand_out(caller, delivery).await
+    }
+
+    async fn acknowledge(
+        &self,
+        caller: &Caller,
+        delivery: DeliveryId,
+        outcome: Outcome,
+        evidence: Evidence,
+    ) -> Result<Acknowledged, AcknowledgeError> {
+        self.settle(caller, delivery, outcome, evidence).await
+    }
+
+    fn system(&self, system: &SystemId) -> Option<SystemView> {
+        self.rules.current().registry.system(system, self.scribe.now())
+    }
+
+    fn agencies(&self, as_of: DocumentDate) -> Vec<AgencyView> {
+        self.rules.current().registry.agencies(as_of)
+    }
+}
+
+impl fmt::Debug for Spine {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Spine")
+            .field("ledger", &self.ledger_name)
+            .finish_non_exhaustive()
+    }
+}

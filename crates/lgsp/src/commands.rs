@@ -1,0 +1,120 @@
+//! The subcommands: what each takes, and how it ends.
+//!
+//! Exit codes: 0 done; 1 the answer is no (not found, damaged, different); 2 wrong usage or settings; 3 could not be done.
+
+mod config;
+mod demo;
+mod rebuild;
+mod serve;
+mod trace;
+mod verify;
+
+use std::error::Error;
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+
+use crate::settings::{Loaded, Problems, Settings};
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Play the main job once: a document crosses from one department to two others, and is proven
+    Demo(demo::Demo),
+    /// Run a node until SIGTERM or Ctrl-C
+    Serve(serve::Serve),
+    /// Tell all that happened to a message, found by document number or id
+    Trace(trace::Trace),
+    /// Check a ledger offline, also beside a running node: every record, signature, rule and checkpoint
+    Verify(verify::Verify),
+    /// Make the store again from the ledger and compare it with the one in use
+    Rebuild(rebuild::Rebuild),
+    /// Show the settings and where each comes from, or check them
+    Config(config::Config),
+}
+
+impl Command {
+    pub(crate) fn run(self) -> Result<ExitCode, Failure> {
+        match self {
+            Self::Demo(demo) => demo.run(),
+            Self::Serve(serve) => serve.run(),
+            Self::Trace(trace) => trace.run(),
+            Self::Verify(verify) => verify.run(),
+            Self::Rebuild(rebuild) => rebuild.run(),
+            Self::Config(config) => config.run(),
+        }
+    }
+}
+
+/// What every command that works on a node takes.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct NodeArguments {
+    /// Settings that differ from config/lgsp.toml
+    #[arg(long, value_name = "FILE", env = "LGSP_CONFIG")]
+    pub(crate) config: Option<PathBuf>,
+}
+
+impl NodeArguments {
+    pub(crate) fn load(&self) -> Result<Loaded, Failure> {
+        // What is no UTF-8 in the environment is no setting of ours.
+        let texts =
+            std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+        Settings::load(self.config.as_deref(), texts).map_err(Failure::settings)
+    }
+}
+
+/// The answer is no.
+pub(crate) const NO: u8 = 1;
+
+/// How a command failed, and with which exit code.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    code: u8,
+    error: Box<dyn Error>,
+}
+
+impl Failure {
+    fn settings(problems: Problems) -> Self {
+        Self {
+            code: 2,
+            error: problems.into(),
+        }
+    }
+
+    /// It could not be done; nothing is known of the answer.
+    pub(crate) fn cannot(error: impl Into<Box<dyn Error>>) -> Self {
+        Self {
+            code: 3,
+            error: error.into(),
+        }
+    }
+
+    /// It was done, and the answer is no.
+    pub(crate) fn no(error: impl Into<Box<dyn Error>>) -> Self {
+        Self {
+            code: NO,
+            error: error.into(),
+        }
+    }
+
+    /// The chain of causes, the last first said.
+    pub(crate) fn report(&self) -> ExitCode {
+        let mut text = format!("error: {}", self.error);
+        let mut cause = self.error.source();
+        while let Some(source) = cause {
+            text.push_str(&format!("\n  because: {source}"));
+            cause = source.source();
+        }
+        // Nobody listens any more: the exit code still speaks.
+        drop(writeln!(io::stderr(), "{text}"));
+        ExitCode::from(self.code)
+    }
+}
+
+impl From<io::Error> for Failure {
+    /// Output that nobody reads, or that cannot be written.
+    fn from(error: io::Error) -> Self {
+        Self::cannot(error)
+    }
+}

@@ -1,0 +1,78 @@
+//! Who plays: three departments of the province as it is today, each with its own document system.
+
+use aws_lc_rs::rand::{SecureRandom, SystemRandom};
+
+use crate::commands::Failure;
+
+/// One department's system.
+#[derive(Clone, Debug, serde::Serialize)]
+pub(super) struct System {
+    /// The code it sends with.
+    pub(super) agency: String,
+    pub(super) system: String,
+    pub(super) secret: String,
+    #[serde(skip)]
+    pub(super) agency_id: &'static str,
+    #[serde(skip)]
+    pub(super) name: &'static str,
+    /// How the play calls it.
+    #[serde(skip)]
+    pub(super) part: &'static str,
+}
+
+/// A secret nobody has seen: 32 random bytes as hexadecimal digits.
+pub(super) fn fresh_secret() -> Result<String, Failure> {
+    let mut bytes = [0_u8; 32];
+    SystemRandom::new()
+        .fill(&mut bytes)
+        .map_err(|_| Failure::cannot("there is no randomness"))?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// The agencies of the province, as shipped: name and text of each file.
+pub(super) const REGISTRY: &[(&str, &str)] = &[];
+
+pub(super) fn systems() -> Result<Vec<System>, Failure> {
+    let parts = [
+        (
+            "sender",
+            "pt.so-khoa-hoc-va-cong-nghe",
+            "H44.11",
+            "Sở Khoa học và Công nghệ",
+        ),
+        ("justice", "pt.so-tu-phap", "H44.14", "Sở Tư pháp"),
+        ("interior", "pt.so-noi-vu", "H44.12", "Sở Nội vụ"),
+    ];
+    let system = |(part, agency_id, code, name): (&'static str, &'static str, &str, &'static str)| {
+        let system = format!("vxp.demo.{part}");
+        Ok(System {
+            agency: code.to_owned(),
+            system,
+            secret: fresh_secret()?,
+            agency_id,
+            name,
+            part,
+        })
+    };
+    parts.into_iter().map(system).collect()
+}
+
+/// The registry file of the demo's systems.
+pub(super) fn registry(systems: &[System]) -> String {
+    let mut text =
+        "# Systems of the demo: one per department, each pulling what is addressed to it.\nformat = 1\n".to_owned();
+    for System {
+        system,
+        agency,
+        agency_id,
+        ..
+    } in systems
+    {
+        text.push_str(&format!(
+            "\n[[system]]\nid = \"{system}\"\nagency = \"{agency_id}\"\nspeaks_for = [\"{agency}\"]\n\
+             secret_ref = \"{system}\"\nkey_id = \"{system}.1\"\n\n\
+             [[connector]]\nid = \"{system}\"\nsystem = \"{system}\"\nadapter = \"edxml-vxp\"\nmode = \"pull\"\n"
+        ));
+    }
+    text
+}

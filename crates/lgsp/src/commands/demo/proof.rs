@@ -1,0 +1,93 @@
+//! What operators see of the play: the timelines, the ledger verified offline, and tampering found.
+
+use std::fs;
+use std::path::Path;
+use std::process::Output;
+
+use super::narrator::Narrator;
+use super::play::{NUMBER, Played};
+use super::stage::Stage;
+use crate::commands::Failure;
+
+/// Traces the document, verifies the ledger beside the running node, then a copy with one flipped bit.
+pub(super) fn show(stage: &Stage, played: &Played, narrator: &mut Narrator) -> Result<(), Failure> {
+    let config = stage.config().display().to_string();
+    narrator.act(&format!("lgsp trace {NUMBER}: all that happened, with times"))?;
+    let traced = stage.command(&["trace", "--config", &config, NUMBER])?;
+    let text = told(&traced, 0)?;
+    if !text.contains(&played.doc_id) {
+        return Err(Failure::no(format!(
+            "the trace does not show {}:\n{text}",
+            played.doc_id
+        )));
+    }
+    narrator.show(&text)?;
+
+    let vkey = stage.vkey().display().to_string();
+    let data = stage.data().display().to_string();
+    narrator.act("lgsp verify: the ledger checked offline, beside the running node")?;
+    narrator.show(&told(
+        &stage.command(&["verify", "--data", &data, "--key", &vkey, "--objects"])?,
+        0,
+    )?)?;
+
+    narrator.act("One bit of a copy is flipped, and verify names it")?;
+    copy(&stage.data().join("ledger"), &stage.tampered().join("ledger"))?;
+    copy(&stage.data().join("audit"), &stage.tampered().join("audit"))?;
+    let place = flip(&stage.tampered().join("ledger"), &played.doc_id)?;
+    narrator.say("somebody", &place)?;
+    let tampered = stage.tampered().display().to_string();
+    let found = stage.command(&["verify", "--data", &tampered, "--key", &vkey])?;
+    let text = told(&found, 1)?;
+    if !text.contains("offset 0") {
+        return Err(Failure::no(format!(
+            "verify does not name the record that was changed:\n{text}"
+        )));
+    }
+    narrator.show(&text)?;
+    Ok(())
+}
+
+/// What a command printed, if it ended with the exit code it had to.
+fn told(output: &Output, code: i32) -> Result<String, Failure> {
+    let text = format!(
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    if output.status.code() == Some(code) {
+        Ok(text)
+    } else {
+        Err(Failure::no(format!(
+            "{} instead of exit code {code}:\n{text}",
+            output.status
+        )))
+    }
+}
+
+fn copy(from: &Path, to: &Path) -> Result<(), Failure> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        fs::copy(entry.path(), to.join(entry.file_name()))?;
+    }
+    Ok(())
+}
+
+/// Flips one bit of the message id in the record of the document, wherever SQLite keeps it.
+fn flip(ledger: &Path, doc_id: &str) -> Result<String, Failure> {
+    let id = lgsp_types::MsgId::parse(doc_id).map_err(Failure::no)?;
+    for name in ["data.ledger-wal", "data.ledger"] {
+        let path = ledger.join(name);
+        let Ok(mut bytes) = fs::read(&path) else { continue };
+        let Some(at) = bytes.windows(16).position(|window| window == id.as_bytes()) else {
+            continue;
+        };
+        if let Some(byte) = bytes.get_mut(at) {
+            *byte ^= 1;
+        }
+        fs::write(&path, bytes)?;
+        return Ok(format!("flips one bit of byte {at} of a copy of {name}"));
+    }
+    Err(Failure::no("the document's record is not in the ledger's files"))
+}

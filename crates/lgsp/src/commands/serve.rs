@@ -1,0 +1,41 @@
+//! `lgsp serve`: one node until it is told to stop.
+
+use std::process::ExitCode;
+
+use clap::Args;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tracing::info;
+
+use super::{Failure, NodeArguments};
+use crate::node;
+
+/// Runs a node; its folder, ledgers and keys are made at the first start
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    #[command(flatten)]
+    node: NodeArguments,
+}
+
+impl Serve {
+    pub(super) fn run(self) -> Result<ExitCode, Failure> {
+        let settings = self.node.load()?.settings;
+        crate::log::start(&settings.log).map_err(|error| Failure::cannot(error as Box<dyn std::error::Error>))?;
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+        runtime.block_on(async move {
+            let stop = CancellationToken::new();
+            let served = node::serve(settings, stop.clone());
+            tokio::pin!(served);
+            let mut terminate = signal(SignalKind::terminate())?;
+            let mut interrupt = signal(SignalKind::interrupt())?;
+            tokio::select! {
+                ended = &mut served => return ended.map_err(Failure::cannot),
+                _ = terminate.recv() => info!("told to stop"),
+                _ = interrupt.recv() => info!("interrupted"),
+            }
+            stop.cancel();
+            served.await.map_err(Failure::cannot)
+        })?;
+        Ok(ExitCode::SUCCESS)
+    }
+}

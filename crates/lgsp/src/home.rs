@@ -1,0 +1,198 @@
+//! The data folder of a node: where everything lies, how it is made the first time, who may read it.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use aws_lc_rs::rand::{SecureRandom, SystemRandom};
+use lgsp_audit::{KeyError, NoteKey};
+use lgsp_ledger::{CreateError, Local};
+use lgsp_types::{IdKey, UnixMs};
+use thiserror::Error;
+
+/// Paths below the data folder.
+#[derive(Clone, Debug)]
+pub(crate) struct Home {
+    root: PathBuf,
+}
+
+/// Why the data folder cannot be used.
+#[derive(Debug, Error)]
+pub(crate) enum HomeError {
+    #[error("{path} cannot be used")]
+    Io {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    #[error("{path} is readable by others (mode {mode:o}): a key belongs to one user; run `chmod 600` on it")]
+    Open { path: PathBuf, mode: u32 },
+    #[error("{path} is no key of 32 bytes: restore it from where it was kept, the ledger cannot be used without it")]
+    NoKey { path: PathBuf },
+    #[error("a ledger cannot be made")]
+    Ledger(#[from] CreateError),
+    #[error("the node's keys cannot be made")]
+    Key(#[from] KeyError),
+    #[error("{path} is missing while the ledger is there: restore it from where it was kept")]
+    KeyLost { path: PathBuf },
+}
+
+/// The secret keys of a node.
+#[derive(Debug)]
+pub(crate) struct Keys {
+    pub(crate) ids: IdKey,
+    /// Signs leaves and receipts.
+    pub(crate) node: NoteKey,
+    /// Signs checkpoints.
+    pub(crate) log: NoteKey,
+}
+
+impl Home {
+    pub(crate) fn new(root: &Path) -> Self {
+        Self { root: root.to_owned() }
+    }
+
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    pub(crate) fn data_ledger(&self) -> PathBuf {
+        self.root.join("ledger/data.ledger")
+    }
+
+    pub(crate) fn control_ledger(&self) -> PathBuf {
+        self.root.join("ledger/control.ledger")
+    }
+
+    pub(crate) fn store(&self) -> PathBuf {
+        self.root.join("store.sqlite")
+    }
+
+    pub(crate) fn audit(&self) -> PathBuf {
+        self.root.join("audit")
+    }
+
+    pub(crate) fn secrets(&self) -> PathBuf {
+        self.root.join("secrets")
+    }
+
+    pub(crate) fn socket(&self) -> PathBuf {
+        self.root.join("lgsp.sock")
+    }
+
+    /// What a running node says of itself.
+    pub(crate) fn announcement(&self) -> PathBuf {
+        self.root.join("node.json")
+    }
+
+    fn key(&self, name: &str) -> PathBuf {
+        self.root.join("keys").join(name)
+    }
+
+    /// Makes what is missing: folders, ledgers, keys. A folder that has a ledger but not its keys is refused.
+    pub(crate) fn prepare(&self, ledger: (&str, u32), node_id: &str, now: UnixMs) -> Result<Keys, HomeError> {
+        for folder in ["", "ledger", "keys", "secrets", "audit"] {
+            let path = self.root.join(folder);
+            let made = DirBuilder::new().recursive(true).mode(0o700).create(&path);
+            made.map_err(|source| HomeError::Io { path, source })?;
+        }
+        let (name, partitions) = ledger;
+        let fresh = !self.data_ledger().exists() && !self.control_ledger().exists();
+        let keys = Keys {
+            ids: IdKey::new(&self.secret("id.key", fresh)?),
+            node: NoteKey::from_seed(&format!("{node_id}.node"), &self.secret("node.key", fresh)?)?,
+            log: NoteKey::from_seed(&format!("lgsp/{name}"), &self.secret("log.key", fresh)?)?,
+        };
+        self.publish_vkey("node.vkey", &keys.node)?;
+        self.publish_vkey("log.vkey", &keys.log)?;
+        // The control ledger first: a crash between the two leaves a data folder that the next start completes.
+        for (path, name, partitions) in [
+            (self.control_ledger(), format!("{name}.control"), 1),
+            (self.data_ledger(), name.to_owned(), partitions),
+        ] {
+            if !path.exists() {
+                Local::create(&path, &name, partitions, now.0)?;
+            }
+        }
+        Ok(keys)
+    }
+
+    /// The id key of a folder that is in use.
+    pub(crate) fn id_key(&self) -> Result<IdKey, HomeError> {
+        Ok(IdKey::new(&read_secret(self.key("id.key"))?))
+    }
+
+    /// A key file of 32 random bytes, made only for a node that has no ledger yet.
+    fn secret(&self, name: &str, make: bool) -> Result<[u8; 32], HomeError> {
+        let path = self.key(name);
+        if make && !path.exists() {
+            write_secret(&path).map_err(|source| HomeError::Io {
+                path: path.clone(),
+                source,
+            })?;
+        }
+        read_secret(path)
+    }
+
+    fn publish_vkey(&self, name: &str, key: &NoteKey) -> Result<(), HomeError> {
+        let path = self.key(name);
+        let text = format!("{}\n", key.vkey());
+        replace(&path, text.as_bytes()).map_err(|source| HomeError::Io { path, source })
+    }
+}
+
+fn write_secret(path: &Path) -> io::Result<()> {
+    let mut bytes = [0; 32];
+    SystemRandom::new()
+        .fill(&mut bytes)
+        .map_err(|_| io::Error::other("no randomness"))?;
+    let draft = path.with_extension("new");
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&draft)?;
+    file.write_all(&bytes)?;
+    file.sync_all()?;
+    fs::rename(&draft, path)?;
+    sync_folder(path)
+}
+
+fn read_secret(path: PathBuf) -> Result<[u8; 32], HomeError> {
+    let failed = |source: io::Error| match source.kind() {
+        io::ErrorKind::NotFound => HomeError::KeyLost { path: path.clone() },
+        _ => HomeError::Io {
+            path: path.clone(),
+            source,
+        },
+    };
+    let mut file = File::open(&path).map_err(failed)?;
+    let mode = file.metadata().map_err(failed)?.mode();
+    if mode & 0o077 != 0 {
+        return Err(HomeError::Open {
+            path,
+            mode: mode & 0o777,
+        });
+    }
+    let mut bytes = Vec::with_capacity(33);
+    (&mut file).take(33).read_to_end(&mut bytes).map_err(failed)?;
+    bytes.try_into().map_err(|_| HomeError::NoKey { path })
+}
+
+/// Writes a whole file or leaves the old one.
+pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".new");
+    let draft = path.with_file_name(name);
+    let mut file = File::create(&draft)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    fs::rename(&draft, path)?;
+    sync_folder(path)
+}
+
+fn sync_folder(path: &Path) -> io::Result<()> {
+    path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
+}

@@ -1,0 +1,24 @@
+//! Structured logs on standard error. Never in them: payloads, secrets, names and ids of persons.
+
+use tracing_subscriber::EnvFilter;
+
+use crate::settings::{Log, LogFormat};
+
+/// Reads log directives; the error says what is wrong with them.
+pub(crate) fn directives(text: &str) -> Result<EnvFilter, String> {
+    EnvFilter::try_new(text).map_err(|error| error.to_string())
+}
+
+/// Starts logging for the whole process, once.
+///
+/// # Errors
+/// Logging was started before.
+pub(crate) fn start(settings: &Log) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    let lines = tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_env_filter(directives(&settings.filter)?);
+    match settings.format {
+        LogFormat::Text => lines.try_init(),
+        LogFormat::Json => lines.json().flatten_event(true).try_init(),
+    }
+}

@@ -1,0 +1,221 @@
+//! One node: opens what lies in its folder, joins the parts, serves, and stops in order.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use lgsp_adapters::edxml_vxp::server::{BindError, Server};
+use lgsp_exchange::{ImportError, Limits, Parts, Spine};
+use lgsp_ledger::{Local, OpenError};
+use lgsp_store::{ObjectSettings, Objects, SqliteStore};
+use lgsp_types::{Clock, UnixMs};
+use serde_json::json;
+use thiserror::Error;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use crate::home::{Home, HomeError, Keys};
+use crate::operations;
+use crate::registry_files;
+use crate::settings::{Problems, Settings};
+
+/// Why a node does not run.
+#[derive(Debug, Error)]
+pub(crate) enum NodeError {
+    #[error(transparent)]
+    Home(#[from] HomeError),
+    #[error("the ledger {path} cannot be opened")]
+    Ledger {
+        path: PathBuf,
+        #[source]
+        source: OpenError,
+    },
+    /// The ledger's shape is fixed when it is made.
+    #[error("the ledger has {found} partitions and the name `{name}`; the settings say otherwise")]
+    OtherLedger { found: u32, name: String },
+    #[error("the store cannot be opened")]
+    Store(#[from] lgsp_store::OpenError),
+    #[error("the objects cannot be opened")]
+    Objects(#[from] lgsp_store::ObjectError),
+    #[error("the façade cannot be served")]
+    Facade(#[from] BindError),
+    #[error("the exchange cannot start")]
+    Start(#[from] lgsp_exchange::StartError),
+    #[error("the registry is wrong:\n{0}")]
+    Registry(Problems),
+    #[error("the registry file {path} was not imported")]
+    Import {
+        path: PathBuf,
+        #[source]
+        source: ImportError,
+    },
+    #[error("{what} cannot be served")]
+    Serve {
+        what: &'static str,
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+/// What this build calls itself in facts.
+pub(crate) const BUILD: &str = concat!("lgsp ", env!("CARGO_PKG_VERSION"));
+
+/// The machine's clock: the only place that reads it.
+pub(crate) fn clock() -> Clock {
+    #[expect(clippy::disallowed_methods, reason = "this is the Clock that everybody else takes")]
+    fn now() -> UnixMs {
+        let since = std::time::SystemTime::now()
+            .duration_since(std::time::UNIX_EPOCH)
+            .unwrap_or_default();
+        UnixMs(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+    }
+    Arc::new(now)
+}
+
+/// Runs a node until `stop`, then lets what is in progress end, at most for `node.stop_grace_ms`.
+pub(crate) async fn serve(settings: Settings, stop: CancellationToken) -> Result<(), NodeError> {
+    let clock = clock();
+    let home = Home::new(&settings.node.data_dir);
+    let keys = home.prepare(
+        (&settings.ledger.name, settings.ledger.partitions),
+        settings.node.id.as_str(),
+        clock(),
+    )?;
+    let opened = open(&settings, &home, keys, &clock).await?;
+    let spine = Spine::start(opened.parts, limits(&settings), Arc::clone(&clock)).await?;
+    let served = serve_on(&settings, &home, &spine, opened.reader, clock, stop).await;
+    spine.stop(settings.stop_grace()).await;
+    for ledger in [&opened.data, &opened.control] {
+        ledger.close().await;
+    }
+    served
+}
+
+async fn serve_on(
+    settings: &Settings,
+    home: &Home,
+    spine: &Arc<Spine>,
+    objects: Objects,
+    clock: Clock,
+    stop: CancellationToken,
+) -> Result<(), NodeError> {
+    import(settings, spine).await?;
+    let serve_error = |what| move |source| NodeError::Serve { what, source };
+    let exchange = Arc::clone(spine) as Arc<dyn lgsp_types::Exchange>;
+    let facade = Server::bind(&settings.vxp, &home.secrets(), exchange, Arc::new(objects), clock)?;
+    let socket = operations::bind(&home.socket()).map_err(serve_error("the operations socket"))?;
+    let vxp = format!("http://{}", facade.local_addr());
+    let announcement = json!({ "pid": std::process::id(), "vxp": vxp });
+    crate::home::replace(&home.announcement(), announcement.to_string().as_bytes())
+        .map_err(serve_error("the announcement"))?;
+    info!(vxp, data_dir = %home.root().display(), "serving");
+    tokio::join!(
+        facade.serve(stop.clone(), settings.stop_grace()),
+        operations::serve(socket, Arc::clone(spine), stop),
+    );
+    // The folder says no longer that somebody serves it.
+    for left in [home.announcement(), home.socket()] {
+        drop(std::fs::remove_file(left));
+    }
+    Ok(())
+}
+
+/// Everything a spine is made of, and what outlives it.
+struct Opened {
+    parts: Parts,
+    data: Arc<Local>,
+    control: Arc<Local>,
+    reader: Objects,
+}
+
+async fn open(settings: &Settings, home: &Home, keys: Keys, clock: &Clock) -> Result<Opened, NodeError> {
+    let data = open_ledger(home.data_ledger(), clock, settings.ledger.pages_max).await?;
+    let control = open_ledger(home.control_ledger(), clock, settings.ledger.pages_max).await?;
+    let manifest = data.manifest();
+    if manifest.partitions != settings.ledger.partitions || manifest.name != settings.ledger.name {
+        return Err(NodeError::OtherLedger {
+            found: manifest.partitions,
+            name: manifest.name.clone(),
+        });
+    }
+    let identity = (manifest.name.clone(), keys.ids.id().to_owned());
+    let store = SqliteStore::open(&home.store(), &identity.0, &identity.1, manifest.partitions).await?;
+    let objects = Objects::open(ObjectSettings {
+        root: home.root().to_owned(),
+        object_max_bytes: settings.objects.object_max_bytes,
+    })
+    .await?;
+    let parts = Parts {
+        ledger: Arc::clone(&data) as Arc<dyn lgsp_ledger::Ledger>,
+        ledger_name: manifest.name.clone(),
+        control: Arc::clone(&control) as Arc<dyn lgsp_ledger::Ledger>,
+        control_name: control.manifest().name.clone(),
+        store: Arc::new(store),
+        objects: objects.clone(),
+        ids: keys.ids,
+        node_key: keys.node,
+        log_key: keys.log,
+        node: (settings.node.id.clone(), BUILD.to_owned()),
+        audit: home.audit(),
+    };
+    Ok(Opened {
+        parts,
+        data,
+        control,
+        reader: objects,
+    })
+}
+
+async fn open_ledger(path: PathBuf, clock: &Clock, pages_max: u32) -> Result<Arc<Local>, NodeError> {
+    let ledger_clock = Arc::clone(clock);
+    let settings = lgsp_ledger::Settings {
+        pages_max: (pages_max > 0).then_some(pages_max),
+    };
+    let at = path.clone();
+    let opening =
+        tokio::task::spawn_blocking(move || Local::open_with(&at, Arc::new(move || ledger_clock().0), settings));
+    let opened = opening.await.map_err(|error| NodeError::Serve {
+        what: "the ledger",
+        source: error.into(),
+    })?;
+    opened
+        .map(Arc::new)
+        .map_err(|source| NodeError::Ledger { path, source })
+}
+
+fn limits(settings: &Settings) -> Limits {
+    Limits {
+        facts_waiting_max: settings.exchange.facts_waiting_max,
+        project_batch_max: settings.exchange.project_batch_max,
+        refusals_per_second_max: settings.exchange.refusals_per_second_max,
+        seal_interval: Duration::from_millis(settings.seal.interval_ms),
+        seal_stop_after: Duration::from_millis(settings.seal.stop_after_ms),
+        seal_alarm_after: Duration::from_millis(settings.seal.alarm_after_ms),
+        staging_keep: Duration::from_secs(u64::from(settings.objects.staging_keep_hours) * 3_600),
+    }
+}
+
+/// Imports the registry files; a wrong one keeps the node from serving, so that nobody serves half a registry.
+async fn import(settings: &Settings, spine: &Spine) -> Result<(), NodeError> {
+    for file in registry_files::read(&settings.registry.files).map_err(NodeError::Registry)? {
+        let path: &Path = &file.path;
+        match spine.import(&file.name, &file.text).await {
+            Ok(imported) => {
+                info!(file = %path.display(), changed = imported.changed, "registry file read");
+                for left in imported.left {
+                    warn!(file = %path.display(), object = %left, "changed by someone else since: left as it is");
+                }
+            }
+            Err(ImportError::File(mistakes)) => {
+                return Err(NodeError::Registry(registry_files::problems(&file, mistakes)));
+            }
+            Err(source) => {
+                return Err(NodeError::Import {
+                    path: path.to_owned(),
+                    source,
+                });
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,250 @@
+//! What operators ask a running node: HTTP and JSON on a Unix socket that only the node's user can open.
+//!
+//! It serves `lgsp trace` until the gRPC service of operations takes its place.
+
+use std::convert::Infallible;
+use std::fs::Permissions;
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Method, Request, Response, StatusCode};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use lgsp_exchange::Spine;
+use lgsp_types::MsgId;
+use serde_json::{Value, json};
+use thiserror::Error;
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::{debug, warn};
+
+/// Questions at a time.
+const CONNECTIONS_MAX: usize = 32;
+/// Longest wait for a question's head, and for an answer.
+const TIME_LIMIT: Duration = Duration::from_secs(30);
+/// Longest answer that the client reads, in bytes.
+const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// Serves until `stop`, then finishes the answers it is at.
+pub(crate) async fn serve(listener: UnixListener, spine: Arc<Spine>, stop: CancellationToken) {
+    let tasks = TaskTracker::new();
+    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    loop {
+        let accepted = tokio::select! {
+            () = stop.cancelled() => break,
+            accepted = listener.accept() => accepted,
+        };
+        let (stream, place) = match (accepted, Arc::clone(&places).try_acquire_owned()) {
+            (Ok((stream, _)), Ok(place)) => (stream, place),
+            (Ok(_), Err(_)) => continue,
+            (Err(error), _) => {
+                warn!(
+                    error = &error as &dyn std::error::Error,
+                    "the operations socket took no connection"
+                );
+                continue;
+            }
+        };
+        let spine = Arc::clone(&spine);
+        tasks.spawn(async move {
+            let service = service_fn(move |request| {
+                let spine = Arc::clone(&spine);
+                async move { Ok::<_, Infallible>(answer(&spine, &request).await) }
+            });
+            let mut http = hyper::server::conn::http1::Builder::new();
+            http.timer(TokioTimer::new())
+                .header_read_timeout(TIME_LIMIT)
+                .keep_alive(false);
+            if let Err(error) = http.serve_connection(TokioIo::new(stream), service).await {
+                debug!(error = &error as &dyn std::error::Error, "a question was not finished");
+            }
+            drop(place);
+        });
+    }
+    tasks.close();
+    tasks.wait().await;
+}
+
+/// Makes the socket; one left by a node that was killed is removed. The caller holds the ledger's lock, so no other
+/// node lives in this folder.
+pub(crate) fn bind(path: &Path) -> io::Result<UnixListener> {
+    match std::fs::remove_file(path) {
+        Ok(()) => {}
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error),
+    }
+    let listener = UnixListener::bind(path)?;
+    std::fs::set_permissions(path, Permissions::from_mode(0o600))?;
+    Ok(listener)
+}
+
+async fn answer(spine: &Spine, request: &Request<Incoming>) -> Response<Full<Bytes>> {
+    let (status, body) = match (request.method(), request.uri().path()) {
+        (&Method::GET, "/v1/trace") => match query(request.uri().query().unwrap_or_default()) {
+            Some(text) => match spine.trace(&text).await {
+                Ok(trace) => (StatusCode::OK, json!(trace)),
+                Err(error) => (StatusCode::SERVICE_UNAVAILABLE, json!({"error": error.to_string()})),
+            },
+            None => (
+                StatusCode::BAD_REQUEST,
+                json!({"error": "ask /v1/trace?query=<document number or id>"}),
+            ),
+        },
+        (&Method::GET, "/v1/evidence") => match message_id(request) {
+            Some(id) => match spine.evidence(id).await {
+                Ok(Some(evidence)) => (StatusCode::OK, json!(evidence)),
+                Ok(None) => (StatusCode::NOT_FOUND, json!({"error": "no message has this id"})),
+                Err(error) => (StatusCode::SERVICE_UNAVAILABLE, json!({"error": error.to_string()})),
+            },
+            None => (
+                StatusCode::BAD_REQUEST,
+                json!({"error": "ask /v1/evidence?query=<message id>"}),
+            ),
+        },
+        (&Method::GET, "/v1/tables") => match spine.tables().await {
+            Ok(tables) => (StatusCode::OK, json!(tables)),
+            Err(error) => (StatusCode::SERVICE_UNAVAILABLE, json!({"error": error.to_string()})),
+        },
+        (&Method::GET, "/v1/status") => match spine.status().await {
+            Ok(status) => (StatusCode::OK, json!(status)),
+            Err(error) => (StatusCode::SERVICE_UNAVAILABLE, json!({"error": error.to_string()})),
+        },
+        _ => (
+            StatusCode::NOT_FOUND,
+            json!({"error": "there are GET /v1/trace, /v1/evidence, /v1/tables and /v1/status"}),
+        ),
+    };
+    let mut response = Response::new(Full::new(Bytes::from(body.to_string())));
+    *response.status_mut() = status;
+    response.headers_mut().insert(
+        http::header::CONTENT_TYPE,
+        http::HeaderValue::from_static("application/json"),
+    );
+    response
+}
+
+fn message_id(request: &Request<Incoming>) -> Option<MsgId> {
+    MsgId::parse(&query(request.uri().query().unwrap_or_default())?).ok()
+}
+
+/// The value of `query=`, percent-decoded.
+fn query(text: &str) -> Option<String> {
+    let value = text.split('&').find_map(|pair| pair.strip_prefix("query="))?;
+    let mut bytes = Vec::with_capacity(value.len());
+    let mut rest = value.as_bytes();
+    while let [first, tail @ ..] = rest {
+        rest = tail;
+        match (first, tail) {
+            (b'%', [high, low, after @ ..]) => {
+                let digits = [*high, *low];
+                bytes.push(u8::from_str_radix(std::str::from_utf8(&digits).ok()?, 16).ok()?);
+                rest = after;
+            }
+            (b'%', _) => return None,
+            (byte, _) => bytes.push(*byte),
+        }
+    }
+    String::from_utf8(bytes).ok()
+}
+
+/// Why a node gave no answer.
+#[derive(Debug, Error)]
+pub(crate) enum AskError {
+    /// Start the node, or name its settings with --config.
+    #[error("no node answers at {path}: is `lgsp serve` running with the same settings?")]
+    NoNode {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    #[error("the node's answer could not be read")]
+    Broken(#[source] Box<dyn std::error::Error + Send + Sync>),
+    #[error("the node did not answer within {} s", TIME_LIMIT.as_secs())]
+    Late,
+    #[error("the node answers: {what}")]
+    Refused { what: String },
+}
+
+/// Asks a node one question.
+pub(crate) async fn ask(socket: &Path, path: &str, asked: Option<&str>) -> Result<Value, AskError> {
+    tokio::time::timeout(TIME_LIMIT, ask_in_time(socket, path, asked))
+        .await
+        .map_err(|_| AskError::Late)?
+}
+
+async fn ask_in_time(socket: &Path, path: &str, asked: Option<&str>) -> Result<Value, AskError> {
+    let broken = |error: Box<dyn std::error::Error + Send + Sync>| AskError::Broken(error);
+    let stream = UnixStream::connect(socket).await.map_err(|source| AskError::NoNode {
+        path: socket.to_owned(),
+        source,
+    })?;
+    let handshake = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await;
+    let (mut sender, connection) = handshake.map_err(|error| broken(error.into()))?;
+    let uri = asked.map_or_else(|| path.to_owned(), |asked| format!("{path}?query={}", percent(asked)));
+    let request = Request::get(uri)
+        .header("host", "lgsp")
+        .body(Full::<Bytes>::default())
+        .map_err(|error| broken(error.into()))?;
+    let answered = async {
+        let response = sender
+            .send_request(request)
+            .await
+            .map_err(|error| broken(error.into()))?;
+        let status = response.status();
+        let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX)
+            .collect()
+            .await
+            .map_err(broken)?
+            .to_bytes();
+        let value: Value = serde_json::from_slice(&body).map_err(|error| broken(error.into()))?;
+        if status.is_success() {
+            return Ok(value);
+        }
+        let what = value
+            .get("error")
+            .and_then(Value::as_str)
+            .unwrap_or("an error without a text")
+            .to_owned();
+        Err(AskError::Refused { what })
+    };
+    // The connection moves the bytes while the answer is awaited; both end together.
+    tokio::pin!(connection);
+    tokio::select! {
+        answer = answered => answer,
+        Err(error) = &mut connection => Err(broken(error.into())),
+    }
+}
+
+fn percent(text: &str) -> String {
+    text.bytes().fold(String::new(), |mut out, byte| {
+        if byte.is_ascii_alphanumeric() {
+            out.push(char::from(byte));
+        } else {
+            out.push_str(&format!("%{byte:02X}"));
+        }
+        out
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_document_number_travels_in_a_question() {
+        for text in ["2451/STTTT-CNTT", "28/2018/QĐ-TTg", "a b&c=d%", ""] {
+            assert_eq!(query(&format!("query={}", percent(text))).as_deref(), Some(text));
+        }
+        for bad in ["", "query=%", "query=%4", "query=%zz", "query=%ff"] {
+            assert_eq!(query(bad), None, "{bad}");
+        }
+    }
+}

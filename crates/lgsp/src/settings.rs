@@ -1,0 +1,202 @@
+//! The settings: config/lgsp.toml is the default and the reference; a file and the environment say what differs.
+
+mod layers;
+mod problem;
+#[cfg(test)]
+mod tests;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use lgsp_adapters::edxml_vxp::server;
+use lgsp_types::SystemId;
+use serde::Deserialize;
+
+#[cfg(test)]
+use layers::Origin;
+pub(crate) use problem::{Problem, Problems};
+
+/// The file that is built in.
+pub(crate) const REFERENCE: &str = include_str!("../../../config/lgsp.toml");
+
+/// Everything that can be set. There is no `Default`: the defaults are config/lgsp.toml.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Settings {
+    pub(crate) node: Node,
+    pub(crate) log: Log,
+    pub(crate) ledger: Ledger,
+    pub(crate) registry: Registry,
+    pub(crate) objects: Objects,
+    pub(crate) exchange: Exchange,
+    pub(crate) seal: Seal,
+    pub(crate) vxp: server::Settings,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Node {
+    pub(crate) id: SystemId,
+    pub(crate) data_dir: PathBuf,
+    pub(crate) stop_grace_ms: u64,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Log {
+    pub(crate) format: LogFormat,
+    pub(crate) filter: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum LogFormat {
+    Text,
+    Json,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Ledger {
+    pub(crate) name: String,
+    pub(crate) partitions: u32,
+    pub(crate) pages_max: u32,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Registry {
+    pub(crate) files: Vec<PathBuf>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Objects {
+    pub(crate) object_max_bytes: u64,
+    pub(crate) staging_keep_hours: u32,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Exchange {
+    pub(crate) facts_waiting_max: usize,
+    pub(crate) project_batch_max: usize,
+    pub(crate) refusals_per_second_max: u32,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Seal {
+    pub(crate) interval_ms: u64,
+    pub(crate) alarm_after_ms: u64,
+    pub(crate) stop_after_ms: u64,
+}
+
+/// The settings, and where each came from.
+#[derive(Debug)]
+pub(crate) struct Loaded {
+    pub(crate) settings: Settings,
+    pub(crate) layers: layers::Layers,
+}
+
+impl Settings {
+    /// Reads the reference, the file and the environment, and checks all of it.
+    ///
+    /// # Errors
+    /// [`Problems`]: every problem found, each with its place and what to do.
+    pub(crate) fn load(
+        file: Option<&std::path::Path>,
+        environment: impl Iterator<Item = (String, String)>,
+    ) -> Result<Loaded, Problems> {
+        let layers = layers::Layers::read(REFERENCE, file, environment)?;
+        let settings = layers.settings()?;
+        let wrong = settings.out_of_bounds();
+        if wrong.is_empty() {
+            return Ok(Loaded { settings, layers });
+        }
+        Err(Problems(
+            wrong
+                .into_iter()
+                .map(|(path, what, mend)| layers.problem(path, what, mend))
+                .collect(),
+        ))
+    }
+
+    pub(crate) fn stop_grace(&self) -> Duration {
+        Duration::from_millis(self.node.stop_grace_ms)
+    }
+
+    /// Path, what is wrong, what to do. The bounds are those that config/lgsp.toml names; a test compares.
+    fn out_of_bounds(&self) -> Vec<(&'static str, String, String)> {
+        let bounds = [
+            ("node.stop_grace_ms", self.node.stop_grace_ms, 1_000, 600_000),
+            ("ledger.partitions", self.ledger.partitions.into(), 1, 256),
+            (
+                "objects.object_max_bytes",
+                self.objects.object_max_bytes,
+                1_024,
+                10_737_418_240,
+            ),
+            (
+                "objects.staging_keep_hours",
+                self.objects.staging_keep_hours.into(),
+                1,
+                720,
+            ),
+            (
+                "exchange.facts_waiting_max",
+                self.exchange.facts_waiting_max as u64,
+                16,
+                65_536,
+            ),
+            (
+                "exchange.project_batch_max",
+                self.exchange.project_batch_max as u64,
+                1,
+                10_000,
+            ),
+            (
+                "exchange.refusals_per_second_max",
+                self.exchange.refusals_per_second_max.into(),
+                1,
+                10_000,
+            ),
+            ("seal.interval_ms", self.seal.interval_ms, 100, 60_000),
+            ("seal.alarm_after_ms", self.seal.alarm_after_ms, 1_000, 600_000),
+            ("seal.stop_after_ms", self.seal.stop_after_ms, 60_000, 86_400_000),
+        ];
+        let mut wrong: Vec<_> = bounds
+            .into_iter()
+            .chain(self.vxp.bounds())
+            .filter(|(_, value, least, most)| !(least..=most).contains(&value))
+            .map(|(path, value, least, most)| {
+                (
+                    path,
+                    format!("{value} is out of bounds"),
+                    format!("choose {least} to {most}"),
+                )
+            })
+            .collect();
+        if !matches!(self.ledger.pages_max, 0 | 64..=4_294_967_294) {
+            let mend = "choose 0, or 64 to 4294967294".to_owned();
+            wrong.push((
+                "ledger.pages_max",
+                format!("{} is out of bounds", self.ledger.pages_max),
+                mend,
+            ));
+        }
+        if self.registry.files.is_empty() {
+            let mend = "name at least one file or folder".to_owned();
+            wrong.push((
+                "registry.files",
+                "the list is empty: nobody could connect".to_owned(),
+                mend,
+            ));
+        }
+        if let Err(error) = crate::log::directives(&self.log.filter) {
+            let mend = "write a severity (error, warn, info, debug, trace) or directives like `info,lgsp=debug`";
+            wrong.push(("log.filter", error, mend.to_owned()));
+        }
+        wrong
+    }
+}

@@ -1,0 +1,283 @@
+//! Three layers of settings, one over the other, and where each value came from.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use toml::de::{DeTable, DeValue};
+use toml::{Table, Value};
+
+use super::{Problem, Problems, Settings};
+
+/// Environment variables of settings begin so; sections and names are parted by two underscores.
+const PREFIX: &str = "LGSP__";
+/// Not settings: the fail points of test builds.
+const RESERVED: &str = "LGSP_";
+/// A settings file is a page or two; more is a mistake, in bytes.
+const FILE_BYTES_MAX: u64 = 1024 * 1024;
+
+/// Where a value came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Origin {
+    Default,
+    File { path: PathBuf, line: usize },
+    Environment { variable: String },
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Default => out.write_str("config/lgsp.toml (built in)"),
+            Self::File { path, line } => write!(out, "{}:{line}", path.display()),
+            Self::Environment { variable } => write!(out, "environment variable {variable}"),
+        }
+    }
+}
+
+/// The merged table and the origin of all that is not a default.
+#[derive(Debug)]
+pub(crate) struct Layers {
+    merged: Table,
+    origins: Vec<(String, Origin)>,
+}
+
+impl Layers {
+    pub(super) fn read(
+        reference: &str,
+        file: Option<&Path>,
+        environment: impl Iterator<Item = (String, String)>,
+    ) -> Result<Self, Problems> {
+        let merged = reference.parse::<Table>().map_err(|error| Problem {
+            subject: "config/lgsp.toml".to_owned(),
+            what: error.message().to_owned(),
+            place: Origin::Default.to_string(),
+            mend: "build the program from an unchanged tree".to_owned(),
+        })?;
+        let mut layers = Self {
+            merged,
+            origins: Vec::new(),
+        };
+        let mut problems = Vec::new();
+        if let Some(path) = file {
+            layers.overlay_file(path, &mut problems);
+        }
+        let mut variables: Vec<_> = environment.filter(|(name, _)| name.starts_with(PREFIX)).collect();
+        variables.sort_unstable();
+        for (variable, text) in variables {
+            problems.extend(layers.overlay_variable(&variable, &text).err());
+        }
+        if problems.is_empty() {
+            Ok(layers)
+        } else {
+            Err(Problems(problems))
+        }
+    }
+
+    /// Every setting in the order of the reference: path, value as TOML, origin.
+    pub(crate) fn listed(&self) -> Vec<(String, String, Origin)> {
+        let mut rows = Vec::new();
+        for (section, settings) in &self.merged {
+            for (name, value) in settings.as_table().into_iter().flatten() {
+                let path = format!("{section}.{name}");
+                let origin = self.origin(&path);
+                rows.push((path, value.to_string(), origin));
+            }
+        }
+        rows
+    }
+
+    fn origin(&self, path: &str) -> Origin {
+        let found = self.origins.iter().rev().find(|(known, _)| known == path);
+        found.map_or(Origin::Default, |(_, origin)| origin.clone())
+    }
+
+    pub(super) fn problem(&self, path: &str, what: String, mend: String) -> Problem {
+        Problem {
+            subject: path.to_owned(),
+            what,
+            place: self.origin(path).to_string(),
+            mend,
+        }
+    }
+
+    /// Turns the merged table into settings; names, types and bounds of types are checked here.
+    pub(super) fn settings(&self) -> Result<Settings, Problems> {
+        serde_path_to_error::deserialize(self.merged.clone()).map_err(|error| {
+            let path = error.path().to_string();
+            let what = error.into_inner().message().to_owned();
+            let mend = "write it as config/lgsp.toml says".to_owned();
+            self.problem(&path, what, mend).into()
+        })
+    }
+
+    fn overlay_file(&mut self, path: &Path, problems: &mut Vec<Problem>) {
+        let failed = |what: String, line: usize, mend: &str| Problem {
+            subject: path.display().to_string(),
+            what,
+            place: Origin::File {
+                path: path.to_owned(),
+                line,
+            }
+            .to_string(),
+            mend: mend.to_owned(),
+        };
+        let text = match read_bounded(path) {
+            Ok(text) => text,
+            Err(what) => return problems.push(failed(what, 1, "name a readable UTF-8 file with --config")),
+        };
+        let line_at = |at: usize| text.get(..at).map_or(1, |before| before.matches('\n').count() + 1);
+        let table = match DeTable::parse(&text) {
+            Ok(table) => table,
+            Err(error) => {
+                let line = error.span().map_or(1, |span| line_at(span.start));
+                return problems.push(failed(error.message().to_owned(), line, "correct the TOML"));
+            }
+        };
+        for (section, settings) in table.get_ref() {
+            let line = line_at(section.span().start);
+            let name = section.get_ref().as_ref();
+            let Some(known) = self.merged.get(name).and_then(Value::as_table) else {
+                let sections = self.merged.keys().cloned().collect::<Vec<_>>().join(", ");
+                problems.push(failed(
+                    format!("there is no section `{name}`"),
+                    line,
+                    &format!("sections are {sections}"),
+                ));
+                continue;
+            };
+            let DeValue::Table(settings) = settings.get_ref() else {
+                problems.push(failed(
+                    format!("`{name}` is a section"),
+                    line,
+                    &format!("write [{name}]"),
+                ));
+                continue;
+            };
+            let mut taken = Vec::new();
+            for (key, value) in settings {
+                let line = line_at(key.span().start);
+                let key = key.get_ref().as_ref();
+                let path_of_setting = format!("{name}.{key}");
+                let origin = Origin::File {
+                    path: path.to_owned(),
+                    line,
+                };
+                let value = plain(value.get_ref());
+                match fitting(&path_of_setting, known, key, value, &origin) {
+                    Ok(value) => taken.push((key.to_owned(), value, path_of_setting, origin)),
+                    Err(problem) => problems.push(problem),
+                }
+            }
+            self.take(name, taken);
+        }
+    }
+
+    fn overlay_variable(&mut self, variable: &str, text: &str) -> Result<(), Problem> {
+        let origin = Origin::Environment {
+            variable: variable.to_owned(),
+        };
+        let path = variable
+            .trim_start_matches(RESERVED)
+            .trim_start_matches('_')
+            .to_lowercase();
+        let unknown = || Problem {
+            subject: variable.to_owned(),
+            what: "names no setting".to_owned(),
+            place: origin.to_string(),
+            mend: "write LGSP__SECTION__NAME with a section and a name of config/lgsp.toml".to_owned(),
+        };
+        let (section, key) = path.split_once("__").ok_or_else(unknown)?;
+        let known = self.merged.get(section).and_then(Value::as_table).ok_or_else(unknown)?;
+        let default = known.get(key).ok_or_else(unknown)?;
+        // A text needs no quotes in the environment; everything else is TOML.
+        let value = if default.is_str() {
+            Value::String(text.to_owned())
+        } else {
+            format!("v = {text}")
+                .parse::<Table>()
+                .ok()
+                .and_then(|mut table| table.remove("v"))
+                .ok_or_else(|| Problem {
+                    subject: format!("{section}.{key}"),
+                    what: "is no TOML value".to_owned(),
+                    place: origin.to_string(),
+                    mend: format!("write it like {default}"),
+                })?
+        };
+        let setting = format!("{section}.{key}");
+        let value = fitting(&setting, known, key, value, &origin)?;
+        let (section, key) = (section.to_owned(), key.to_owned());
+        self.take(&section, vec![(key, value, setting, origin)]);
+        Ok(())
+    }
+
+    fn take(&mut self, section: &str, taken: Vec<(String, Value, String, Origin)>) {
+        for (key, value, path, origin) in taken {
+            if let Some(settings) = self.merged.get_mut(section).and_then(Value::as_table_mut) {
+                settings.insert(key, value);
+                self.origins.push((path, origin));
+            }
+        }
+    }
+}
+
+/// A value whose name the reference has, and whose type is the reference's.
+fn fitting(path: &str, known: &Table, key: &str, value: Value, origin: &Origin) -> Result<Value, Problem> {
+    let problem = |what: String, mend: String| Problem {
+        subject: path.to_owned(),
+        what,
+        place: origin.to_string(),
+        mend,
+    };
+    let Some(default) = known.get(key) else {
+        if ["secret", "password", "token"].iter().any(|word| key.contains(word)) {
+            let mend =
+                "put it into a file under the node's secrets folder (mode 0600) and name the file in the registry";
+            return Err(problem("a secret never stands in settings".to_owned(), mend.to_owned()));
+        }
+        let names = known.keys().cloned().collect::<Vec<_>>().join(", ");
+        return Err(problem(
+            "there is no such setting".to_owned(),
+            format!("settings of this section are {names}"),
+        ));
+    };
+    if default.type_str() != value.type_str() {
+        let what = format!("is of type {}, not {}", value.type_str(), default.type_str());
+        return Err(problem(what, format!("write it like {default}")));
+    }
+    Ok(value)
+}
+
+fn read_bounded(path: &Path) -> Result<String, String> {
+    let size = std::fs::metadata(path)
+        .map_err(|error| format!("cannot be read: {error}"))?
+        .len();
+    if size > FILE_BYTES_MAX {
+        return Err(format!("is larger than {FILE_BYTES_MAX} bytes"));
+    }
+    let bytes = std::fs::read(path).map_err(|error| format!("cannot be read: {error}"))?;
+    let text = String::from_utf8(bytes).map_err(|error| format!("is not UTF-8: {error}"))?;
+    Ok(text
+        .strip_prefix('\u{feff}')
+        .map_or_else(|| text.clone(), str::to_owned))
+}
+
+fn plain(value: &DeValue<'_>) -> Value {
+    match value {
+        DeValue::String(text) => Value::String(text.clone().into_owned()),
+        DeValue::Integer(number) => i64::from_str_radix(number.as_str(), number.radix())
+            .map_or_else(|_| Value::String(number.as_str().to_owned()), Value::Integer),
+        DeValue::Float(number) => number
+            .as_str()
+            .parse()
+            .map_or_else(|_| Value::String(number.as_str().to_owned()), Value::Float),
+        DeValue::Boolean(flag) => Value::Boolean(*flag),
+        DeValue::Datetime(moment) => Value::Datetime(*moment),
+        DeValue::Array(items) => Value::Array(items.iter().map(|item| plain(item.get_ref())).collect()),
+        DeValue::Table(table) => Value::Table(
+            table
+                .iter()
+                .map(|(key, value)| (key.get_ref().to_string(), plain(value.get_ref())))
+                .collect(),
+        ),
+    }
+}
