@@ -6,3 +6,5 @@ mod bad_input;
 mod node_life;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+mod tidy;
