@@ -151,7 +151,7 @@ mod tests {
             let leaf_hashes = leaves(count);
             for (index, signature) in sign_group(&leaf_hashes, &key()).into_iter().enumerate() {
                 let rfc = crate::proof::prove_inclusion(index as u64, count as u64, |at| {
-                    Ok::<_, std::convert::Infallible>(leaf_hashes[at as usize])
+                    Ok::<_, std::convert::Infallible>(leaf_hashes[usize::try_from(at).unwrap()])
                 });
                 assert_eq!(Ok(signature.path), rfc, "{index} of {count}");
             }

@@ -224,19 +224,23 @@ mod tests {
     use super::*;
     use crate::tree::tests::{naive_root, vector_leaves};
 
+    fn position(index: u64) -> usize {
+        usize::try_from(index).unwrap()
+    }
+
     fn leaves(count: u64) -> Vec<Digest> {
         (0..count).map(|at| Digest::of(&at.to_be_bytes())).collect()
     }
 
     fn inclusion(leaves: &[Digest], index: u64) -> Vec<Digest> {
         prove_inclusion(index, leaves.len() as u64, |at| {
-            Ok::<_, Infallible>(leaves[at as usize])
+            Ok::<_, Infallible>(leaves[position(at)])
         })
         .unwrap()
     }
 
     fn consistency(leaves: &[Digest], old: u64) -> Vec<Digest> {
-        prove_consistency(old, leaves.len() as u64, |at| Ok::<_, Infallible>(leaves[at as usize])).unwrap()
+        prove_consistency(old, leaves.len() as u64, |at| Ok::<_, Infallible>(leaves[position(at)])).unwrap()
     }
 
     fn digests(texts: &[&str]) -> Vec<Digest> {
@@ -270,12 +274,12 @@ mod tests {
     fn every_proof_of_a_small_tree_verifies_and_no_other_does() {
         let all = leaves(40);
         for size in 1..=40u64 {
-            let leaves = &all[..size as usize];
+            let leaves = &all[..position(size)];
             let root = naive_root(leaves);
             for index in 0..size {
                 let proof = inclusion(leaves, index);
                 let holds = |index, size, proof: &[Digest]| {
-                    verify_inclusion(&all[index as usize], index, size, proof, &root) == Ok(())
+                    verify_inclusion(&all[position(index)], index, size, proof, &root) == Ok(())
                 };
                 assert!(holds(index, size, &proof), "{index} of {size}");
                 assert!(!holds((index + 1) % 40, size, &proof));
@@ -285,7 +289,7 @@ mod tests {
             }
             for old in 0..=size {
                 let proof = consistency(leaves, old);
-                let (old_root, other) = (naive_root(&leaves[..old as usize]), Digest::of(b"other"));
+                let (old_root, other) = (naive_root(&leaves[..position(old)]), Digest::of(b"other"));
                 assert_eq!(
                     verify_consistency((old, &old_root), (size, &root), &proof),
                     Ok(()),
@@ -335,8 +339,8 @@ mod tests {
             let (index, old) = (index.index(all.len()) as u64, old.index(all.len() + 1) as u64);
             let root = naive_root(&all);
             let proof = inclusion(&all, index);
-            prop_assert_eq!(verify_inclusion(&all[index as usize], index, size, &proof, &root), Ok(()));
-            let old_root = naive_root(&all[..old as usize]);
+            prop_assert_eq!(verify_inclusion(&all[position(index)], index, size, &proof, &root), Ok(()));
+            let old_root = naive_root(&all[..position(old)]);
             let proof = consistency(&all, old);
             prop_assert_eq!(verify_consistency((old, &old_root), (size, &root), &proof), Ok(()));
         }

@@ -98,6 +98,7 @@ fn lookup() -> Lookup {
 
 const REASON: ReasonCode = ReasonCode::new("ADDRESSEE_UNKNOWN");
 
+#[expect(clippy::too_many_lines, reason = "a table with one row per kind")]
 pub(crate) fn what(kind: Kind) -> What {
     match kind {
         Kind::Accepted => What::Accepted(Box::new(accepted())),
