@@ -38,20 +38,26 @@ impl Gate {
 
     fn pass_whole(&mut self, bytes: &[u8], take: &mut impl FnMut(&str) -> Result<(), Refusal>) -> Result<(), Refusal> {
         let error = match str::from_utf8(bytes) {
-            Ok(text) => {
-                self.passed_bytes += text.len() as u64;
-                return take(text);
-            }
+            Ok(text) => return self.pass_text(text, take),
             Err(error) => error,
         };
         let (valid, rest) = bytes.split_at_checked(error.valid_up_to()).unwrap_or((bytes, &[]));
-        take(str::from_utf8(valid).unwrap_or_default())?;
-        self.passed_bytes += valid.len() as u64;
+        self.pass_text(str::from_utf8(valid).unwrap_or_default(), take)?;
         if error.error_len().is_some() {
             return Err(self.broken(rest));
         }
         self.held = rest.to_vec();
         Ok(())
+    }
+
+    fn pass_text(&mut self, text: &str, take: &mut impl FnMut(&str) -> Result<(), Refusal>) -> Result<(), Refusal> {
+        let first = usize::try_from(2_u64.saturating_sub(self.passed_bytes)).unwrap_or_default();
+        if text.bytes().take(first).any(|byte| byte == 0) {
+            let what = "the packet begins as UTF-16 does";
+            return Err(Refusal::new(CHARSET, "/", what, "send UTF-8"));
+        }
+        self.passed_bytes += text.len() as u64;
+        take(text)
     }
 
     /// # Errors
@@ -106,6 +112,8 @@ mod tests {
             (b"\xc0\x80", "byte 0 "),
             (b"\xff\xfe<\0", "UTF-16"),
             (b"\xfe\xff\0<", "UTF-16"),
+            (b"<\0?\0", "UTF-16"),
+            (b"\0<\0?", "UTF-16"),
         ] {
             for size in 1..=bytes.len() {
                 let refusal = read(bytes, size).unwrap_err();

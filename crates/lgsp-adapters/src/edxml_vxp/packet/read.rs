@@ -51,14 +51,11 @@ fn envelope<'a>(root: &Place<'a>, findings: &mut Findings) -> Result<Place<'a>, 
     let is_envelope =
         |element: &Element| element.local() == "edXMLEnvelope" && namespace(element, root.element) == Some(NAMESPACE);
     let mut found = root.matching(is_envelope).into_iter();
-    if let (first, Some(second)) = (found.next(), found.next()) {
-        findings.report(FIELD_INVALID, &second.path, "stands twice", "send one envelope");
-        return first.ok_or_else(|| missing(root, findings));
+    let first = found.next().ok_or_else(|| missing(root, findings))?;
+    match found.next() {
+        Some(second) => Err(findings.report(FIELD_INVALID, &second.path, "stands twice", "send one envelope")),
+        None => Ok(first),
     }
-    root.matching(is_envelope)
-        .into_iter()
-        .next()
-        .ok_or_else(|| missing(root, findings))
 }
 
 fn missing(root: &Place<'_>, findings: &mut Findings) -> Reported {

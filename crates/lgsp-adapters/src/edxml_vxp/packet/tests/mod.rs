@@ -2,6 +2,7 @@
 
 mod hostile;
 mod lossless;
+mod malformed;
 mod refusals;
 mod samples;
 mod split;
