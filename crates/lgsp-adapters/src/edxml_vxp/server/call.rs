@@ -123,6 +123,9 @@ impl Facade {
             }
         };
         trace.system(&proven.caller.system);
+        if let Some(written) = proven.signed.get("timestamp") {
+            trace.timestamp(written);
+        }
         match self.serve(&proven, body, operation, trace).await {
             Ok(answer) => {
                 trace.outcome("OK");

@@ -8,6 +8,9 @@ use tracing::{Span, error, field, info, info_span};
 
 use super::route::Operation;
 
+/// `ddMMyyyy'T'HHmmss+SSSS`; another text is not logged.
+const TIMESTAMP_MAX: usize = 20;
+
 /// A call in the log, from its first byte to the last of its answer.
 #[derive(Debug)]
 pub(super) struct Trace {
@@ -24,7 +27,8 @@ impl Trace {
                 "vxp",
                 operation = operation.name(),
                 system.id = field::Empty,
-                message.id = field::Empty
+                message.id = field::Empty,
+                system.timestamp = field::Empty
             ),
             begun: Instant::now(),
             outcome: None,
@@ -39,6 +43,14 @@ impl Trace {
     /// Who calls, once proven.
     pub(super) fn system(&self, system: &SystemId) {
         self.span.record("system.id", field::display(system));
+    }
+
+    /// When the caller says that it started; information only, for it may be days ago (vxp-wire.md, fact 3).
+    pub(super) fn timestamp(&self, written: &str) {
+        let is_one = |byte: u8| byte.is_ascii_digit() || matches!(byte, b'T' | b'+');
+        if written.len() <= TIMESTAMP_MAX && written.bytes().all(is_one) {
+            self.span.record("system.timestamp", written);
+        }
     }
 
     /// The message or delivery the call is about.

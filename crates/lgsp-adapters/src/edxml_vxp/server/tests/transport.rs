@@ -309,6 +309,35 @@ fn a_body_that_does_not_get_on_is_cut_off_and_leaves_nothing_behind() {
 }
 
 #[test]
+fn a_body_that_comes_in_drops_is_cut_off() {
+    let facade = Facade::with(|settings| settings.no_progress_timeout_ms = 200);
+    let request = send_request(&facade, &[b' '; 4000]);
+    let mut stream = connect(&facade);
+    stream.write_all(&request[..request.len() - 3900]).unwrap();
+    stream.set_read_timeout(Some(Duration::from_millis(10))).unwrap();
+    let mut dropped = 0;
+    let ended = loop {
+        match stream.read(&mut [0]) {
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
+                dropped += 1;
+                if stream.write_all(b" ").is_err() {
+                    break true;
+                }
+            }
+            Ok(0) | Err(_) => break true,
+            Ok(_) => break false,
+        }
+    };
+    assert!(
+        ended && (1..3900).contains(&dropped),
+        "cut off after {dropped} drops, unanswered"
+    );
+    facade
+        .exchange
+        .wait_until("the upload is gone", |state| state.dropped == 1);
+}
+
+#[test]
 fn a_packet_whose_sender_goes_away_leaves_nothing_behind() {
     let facade = Facade::start();
     let request = send_request(&facade, &written(&document()));
@@ -337,7 +366,7 @@ fn a_packet_whose_sender_goes_away_leaves_nothing_behind() {
 
 #[test]
 fn a_packet_that_came_whole_is_published_even_if_its_sender_goes_away() {
-    let facade = Facade::start();
+    let facade = Facade::with(|settings| settings.connections_max = 1);
     let packet = written(&document());
     let held = facade.runtime.block_on(facade.exchange.door.acquire()).unwrap();
     let mut stream = connect(&facade);
@@ -347,7 +376,7 @@ fn a_packet_that_came_whole_is_published_even_if_its_sender_goes_away() {
         .wait_until("the packet is stored", |state| !state.objects.is_empty());
     stream.shutdown(Shutdown::Both).unwrap();
     drop(stream);
-    // The node has seen the end of the connection when it has served another one after it.
+    // The only place is taken until the façade has seen that the sender is gone.
     facade.service(JUSTICE).received_list(Edoc).unwrap();
     drop(held);
     facade
