@@ -250,21 +250,24 @@ impl Sealer {
         if self.sealed == self.tree.size() {
             return Ok(());
         }
-        let checkpoint = Checkpoint {
-            origin: self.origin.clone(),
-            size: self.tree.size(),
-            root: self.tree.root(),
-        };
-        crate::hashes::replace(&self.checkpoint, checkpoint.sign(&self.key).as_bytes()).map_err(|source| {
-            SealError::Io {
-                path: self.checkpoint.clone(),
-                source,
-            }
-        })?;
-        self.sealed = checkpoint.size;
+        self.publish(&self.tree.clone())?;
+        self.sealed = self.tree.size();
         self.late_since_ms.store(0, Ordering::Relaxed);
         debug!(origin = self.origin, size = self.sealed, "sealed");
         Ok(())
+    }
+
+    fn publish(&self, tree: &Tree) -> Result<(), SealError> {
+        let checkpoint = Checkpoint {
+            origin: self.origin.clone(),
+            size: tree.size(),
+            root: tree.root(),
+        };
+        let written = crate::hashes::replace(&self.checkpoint, checkpoint.sign(&self.key).as_bytes());
+        written.map_err(|source| SealError::Io {
+            path: self.checkpoint.clone(),
+            source,
+        })
     }
 }
 

@@ -30,18 +30,27 @@ pub(super) fn fresh_secret() -> Result<String, Failure> {
 }
 
 /// The agencies of the province, as shipped: name and text of each file.
-pub(super) const REGISTRY: &[(&str, &str)] = &[];
+pub(super) const REGISTRY: &[(&str, &str)] = &[
+    (
+        "phu-tho.toml",
+        include_str!("../../../../../config/registry/phu-tho.toml"),
+    ),
+    (
+        "vinh-phuc.toml",
+        include_str!("../../../../../config/registry/vinh-phuc.toml"),
+    ),
+];
 
 pub(super) fn systems() -> Result<Vec<System>, Failure> {
     let parts = [
         (
             "sender",
             "pt.so-khoa-hoc-va-cong-nghe",
-            "H44.11",
+            "H44.06",
             "Sở Khoa học và Công nghệ",
         ),
-        ("justice", "pt.so-tu-phap", "H44.14", "Sở Tư pháp"),
-        ("interior", "pt.so-noi-vu", "H44.12", "Sở Nội vụ"),
+        ("justice", "pt.so-tu-phap", "H44.14", "Sở Tư pháp tỉnh Phú Thọ"),
+        ("interior", "pt.so-noi-vu", "H44.08", "Sở Nội vụ tỉnh Phú Thọ"),
     ];
     let system = |(part, agency_id, code, name): (&'static str, &'static str, &str, &'static str)| {
         let system = format!("vxp.demo.{part}");

@@ -190,7 +190,7 @@ fn write_settings(folder: &Path, systems: &[System]) -> Result<(), Failure> {
     for (name, text) in REGISTRY {
         fs::write(folder.join("registry").join(name), text)?;
     }
-    fs::write(folder.join("registry/demo-systems.toml"), cast::registry(systems))?;
+    fs::write(folder.join("registry/systems.toml"), cast::registry(systems))?;
     for system in systems {
         let secret = folder.join("node/secrets").join(&system.system);
         fs::create_dir_all(&secret)?;
