@@ -52,7 +52,8 @@ fn response_for(header: &Place<'_>, findings: &mut Findings) -> Result<Reference
     if !is_given("OrganId") {
         place.missing("OrganId", findings);
     }
-    if !is_given("DocumentId") && !(is_given("Code") && is_given("PromulgationDate")) {
+    let is_named = is_given("DocumentId") || is_given("Code") && is_given("PromulgationDate");
+    if !is_named {
         let path = format!("{}/DocumentId", place.path);
         let what = "is missing, and code and date do not make up for it";
         findings.report(FIELD_MISSING, &path, what, "fill it in");

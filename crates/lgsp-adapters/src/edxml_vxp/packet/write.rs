@@ -1,6 +1,5 @@
 //! Writes a packet as XML again: what is read of it is what was read before, down to comments and the order of attributes.
 
-use std::fmt::Write as _;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 
 use super::Part;
@@ -96,10 +95,8 @@ fn escaped(text: &str, in_attribute: bool) -> String {
             '>' => escaped.push_str("&gt;"),
             '"' if in_attribute => escaped.push_str("&quot;"),
             '\r' => escaped.push_str("&#13;"),
-            '\t' | '\n' if in_attribute => {
-                // A text takes every write.
-                let _ = write!(escaped, "&#{};", u32::from(letter));
-            }
+            '\t' if in_attribute => escaped.push_str("&#9;"),
+            '\n' if in_attribute => escaped.push_str("&#10;"),
             plain => escaped.push(plain),
         }
     }
