@@ -56,7 +56,9 @@ impl Spine {
             });
             self.claim(&row, &fact).await.map_err(|error| match error {
                 WriteError::Unknown => FetchError::Unknown,
-                other => FetchError::Unavailable(Unavailable::new(other)),
+                error @ (WriteError::TooLarge | WriteError::Busy | WriteError::Full) => {
+                    FetchError::Unavailable(Unavailable::new(error))
+                }
             })?;
             row = self
                 .store
@@ -117,7 +119,9 @@ impl Spine {
         match self.claim(&row, &fact).await {
             Ok(()) => Ok(Acknowledged::Done),
             Err(WriteError::Unknown) => Err(AcknowledgeError::Unknown),
-            Err(other) => Err(Unavailable::new(other).into()),
+            Err(error @ (WriteError::TooLarge | WriteError::Busy | WriteError::Full)) => {
+                Err(Unavailable::new(error).into())
+            }
         }
     }
 

@@ -1,6 +1,7 @@
 //! Projecting: facts in offset order become rows, one SQL transaction per batch (architecture.md, hop 7).
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use lgsp_audit::Record;
 use lgsp_ledger::{Entry, Ledger, ReadError, ReadLimit};
@@ -13,6 +14,9 @@ use tracing::{error, warn};
 
 /// Most bytes of records in one batch.
 const BATCH_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Pause before a batch that found no room is tried again; doubled each time, up to the longest.
+const PAUSE_FIRST: Duration = Duration::from_millis(100);
+const PAUSE_LONGEST: Duration = Duration::from_secs(5);
 
 /// Why projecting stopped: nothing more is delivered from this partition until an operator acted.
 #[derive(Debug, Error)]
@@ -24,6 +28,17 @@ pub enum ProjectError {
     /// The store knows more than the ledger has: the ledger was cut behind our back.
     #[error("ledger fork: partition {partition} ends at {end}, but the store has projected it to {projected}")]
     Fork { partition: u32, end: u64, projected: u64 },
+}
+
+impl ProjectError {
+    /// Nothing is wrong with what was written: the same can be done again when there is room, or in a moment.
+    const fn passes(&self) -> bool {
+        matches!(
+            self,
+            Self::Ledger(ReadError::Unavailable { .. })
+                | Self::Store(StoreError::Full | StoreError::Unavailable { .. })
+        )
+    }
 }
 
 /// How far each partition is projected; whoever made a claim waits here.
@@ -127,11 +142,45 @@ impl Projector {
                     Err(error) => return Err(error.into()),
                 },
             }
-            let (reached, applied) = self.batch(next).await?;
+            let Some((reached, applied)) = self.batch_in_time(next, stop).await? else {
+                return Ok(());
+            };
             next = reached;
             self.projection.set(self.partition, next);
             act(applied).await;
         }
+    }
+
+    /// A batch that finds no room, or a store that cannot be used now, waits until it does; none: it was told to stop.
+    async fn batch_in_time(&self, from: u64, stop: &CancellationToken) -> Result<Option<(u64, Applied)>, ProjectError> {
+        let mut pause = PAUSE_FIRST;
+        let mut tried = self.batch(from).await;
+        loop {
+            match tried {
+                Err(error) if error.passes() => {
+                    let pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
+                    let error = &error as &dyn std::error::Error;
+                    error!(partition = self.partition, from, pause_ms, error, "projecting waits");
+                }
+                done => return done.map(Some),
+            }
+            tokio::select! {
+                () = stop.cancelled() => return Ok(None),
+                () = tokio::time::sleep(pause) => {}
+            }
+            pause = pause.saturating_mul(2).min(PAUSE_LONGEST);
+            tried = self.batch_again(from).await;
+        }
+    }
+
+    /// A batch that failed may be in the store all the same: then what it asks for is found when the node next looks
+    /// after itself.
+    async fn batch_again(&self, from: u64) -> Result<(u64, Applied), ProjectError> {
+        let next = self.store.next_offset(self.partition).await?;
+        if next > from {
+            return Ok((next, Applied::default()));
+        }
+        self.batch(from).await
     }
 
     async fn batch(&self, from: u64) -> Result<(u64, Applied), ProjectError> {

@@ -316,13 +316,13 @@ impl Spine {
     pub(crate) async fn accepted_at(&self, position: &Position) -> Result<Accepted, Unavailable> {
         let entry = self.entry_at(position).await?;
         let record = Record::read(&entry.record).map_err(unavailable)?;
-        match record.fact.what {
-            What::Accepted(accepted) => Ok(*accepted),
-            other => Err(Unavailable::new(format!(
-                "a {} fact stands where an Accepted one should",
-                other.kind().name()
-            ))),
+        if let What::Accepted(accepted) = record.fact.what {
+            return Ok(*accepted);
         }
+        let kind = record.fact.what.kind().name();
+        Err(Unavailable::new(format!(
+            "a fact of kind {kind} stands where an Accepted one should"
+        )))
     }
 }
 

@@ -161,12 +161,13 @@ fn write_secret(path: &Path) -> io::Result<()> {
 }
 
 fn read_secret(path: PathBuf) -> Result<[u8; 32], HomeError> {
-    let failed = |source: io::Error| match source.kind() {
-        io::ErrorKind::NotFound => HomeError::KeyLost { path: path.clone() },
-        _ => HomeError::Io {
-            path: path.clone(),
-            source,
-        },
+    let failed = |source: io::Error| {
+        let path = path.clone();
+        if source.kind() == io::ErrorKind::NotFound {
+            HomeError::KeyLost { path }
+        } else {
+            HomeError::Io { path, source }
+        }
     };
     let mut file = File::open(&path).map_err(failed)?;
     let mode = file.metadata().map_err(failed)?.mode();

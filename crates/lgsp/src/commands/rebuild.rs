@@ -72,9 +72,11 @@ impl Rebuild {
     async fn put_in_place(&self, home: &Home, ids: &IdKey) -> Result<ExitCode, Failure> {
         // Holding the writer's lock, nobody else can serve this folder.
         let now = clock();
-        let lock = Local::open(&home.data_ledger(), Arc::new(move || now().0)).map_err(|error| match error {
-            OpenError::Locked { .. } => Failure::cannot("a node is running on this folder: stop it first"),
-            other => Failure::cannot(other),
+        let lock = Local::open(&home.data_ledger(), Arc::new(move || now().0)).map_err(|error| {
+            if matches!(error, OpenError::Locked { .. }) {
+                return Failure::cannot("a node is running on this folder: stop it first");
+            }
+            Failure::cannot(error)
         })?;
         let draft = home.root().join("store.rebuilt.sqlite");
         SqliteStore::erase(&draft)?;

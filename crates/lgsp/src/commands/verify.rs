@@ -10,8 +10,10 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
-use lgsp_audit::{Control, ControlVerifier, Expected, LedgerEntry, PartitionVerifier, Receipt, Record, VerifierKey};
-use lgsp_ledger::{Local, ReadError, Reader};
+use lgsp_audit::{
+    Control, ControlVerifier, Expected, Fault, LedgerEntry, PartitionVerifier, Receipt, Record, Verified, VerifierKey,
+};
+use lgsp_ledger::{Local, OpenError, ReadError, Reader};
 use lgsp_types::Digest;
 
 use super::Failure;
@@ -114,12 +116,17 @@ fn named(path: &Path, error: impl std::fmt::Display) -> Failure {
 }
 
 fn open(path: &Path) -> Result<Reader, Failure> {
-    Local::open_read_only(path).map_err(|error| match error {
-        error @ (lgsp_ledger::OpenError::Missing { .. } | lgsp_ledger::OpenError::Locked { .. }) => {
+    Local::open_read_only(path).map_err(|error| {
+        // A file that is no ledger any more is a finding, not an accident.
+        let finding = matches!(
+            error,
+            OpenError::NotALedger { .. } | OpenError::Format { .. } | OpenError::Damaged { .. }
+        );
+        if finding {
+            Failure::no(error)
+        } else {
             Failure::cannot(error)
         }
-        // A file that is no ledger any more is a finding, not an accident.
-        damaged => Failure::no(damaged),
     })
 }
 
@@ -149,7 +156,7 @@ impl Scan<'_> {
     }
 
     /// Whatever is wrong with a checkpoint or a receipt.
-    fn note<T>(&mut self, checked: Result<T, lgsp_audit::Fault>) {
+    fn note<T>(&mut self, checked: Result<T, Fault>) {
         if let Err(fault) = checked {
             self.report.findings.push(Finding::from(&fault));
         }
@@ -162,56 +169,64 @@ impl Scan<'_> {
             self.note(expected.checkpoint(&note, self.key));
         }
         let mut verifier = ControlVerifier::new(expected);
-        let end = self.walk(ledger, (0, u64::MAX), |entry| verifier.check(entry));
+        let walked = self.walk(ledger, (0, u64::MAX), |entry| verifier.check(entry));
         let (rules, verified) = verifier.finish();
         // A ledger that never named the key that is trusted is another ledger.
-        if end > 0 && !rules.log_keys().any(|known| known == self.key) {
+        if walked.count > 0 && !rules.log_keys().any(|known| known == self.key) {
             let what = format!("the key `{}` was never announced in this ledger", self.key.name());
             self.report
                 .findings
                 .push(Finding::of("KEY_UNKNOWN", &name, 0, None, what));
         }
-        self.report.close(LogReport::new(name, 0, &verified), verified.missing);
+        self.report
+            .close(LogReport::new(name, 0, &verified), walked.missing(verified));
         rules
     }
 
     fn partition(&mut self, ledger: &Reader, rules: &Control, expected: Expected, (partition, end): (u32, u64)) {
         let mut verifier = PartitionVerifier::new(rules, expected);
-        self.walk(ledger, (partition, end), |entry| verifier.check(entry));
+        let walked = self.walk(ledger, (partition, end), |entry| verifier.check(entry));
         let verified = verifier.finish();
         let name = ledger.manifest().name.clone();
         self.report
-            .close(LogReport::new(name, partition, &verified), verified.missing);
+            .close(LogReport::new(name, partition, &verified), walked.missing(verified));
     }
 
-    /// Reads a partition to its end as it was noted; answers how many entries it had.
+    /// Reads a partition to its end as it was noted, or as far as it can be read.
     fn walk(
         &mut self,
         ledger: &Reader,
         (partition, until): (u32, u64),
-        mut check: impl FnMut(&LedgerEntry<'_>) -> Result<Record, lgsp_audit::Fault>,
-    ) -> u64 {
+        mut check: impl FnMut(&LedgerEntry<'_>) -> Result<Record, Fault>,
+    ) -> Walked {
         let name = ledger.manifest().name.clone();
         let entries = match ledger.entries(partition, 0) {
             Ok(entries) => entries,
             Err(error) => {
                 self.unreadable(&name, partition, &error);
-                return 0;
+                return Walked {
+                    count: 0,
+                    to_the_end: false,
+                };
             }
         };
         let mut sealed = SealedHashes::open(&self.home.audit().join(format!("{name}-{partition}.hashes")));
         let mut progress = Progress::new(format!("{name}/{partition}"), until.min(entries.end()));
-        let mut count = 0;
+        let mut walked = Walked {
+            count: 0,
+            to_the_end: true,
+        };
         for read in entries {
             let entry = match read {
                 Ok(entry) if entry.offset >= until => break,
                 Ok(entry) => entry,
                 Err(error) => {
                     self.unreadable(&name, partition, &error);
+                    walked.to_the_end = false;
                     break;
                 }
             };
-            count += 1;
+            walked.count += 1;
             let sealed_hash = sealed.as_mut().and_then(SealedHashes::next);
             let (offset, append_ms) = (entry.offset, entry.append_ms);
             match check(&LedgerEntry {
@@ -223,9 +238,9 @@ impl Scan<'_> {
                 Ok(record) => self.sound(&name, partition, offset, &record),
                 Err(fault) => self.report.findings.push(Finding::from(&fault)),
             }
-            progress.step(count);
+            progress.step(walked.count);
         }
-        count
+        walked
     }
 
     fn sound(&mut self, name: &str, partition: u32, offset: u64, record: &Record) {
@@ -253,6 +268,20 @@ impl Scan<'_> {
         self.report
             .findings
             .push(Finding::of("DAMAGED", name, partition, offset, error.to_string()));
+    }
+}
+
+/// How far a log could be read.
+#[derive(Clone, Copy)]
+struct Walked {
+    count: u64,
+    to_the_end: bool,
+}
+
+impl Walked {
+    /// What was expected and did not come; nothing can be said of what could not be read.
+    fn missing(self, verified: Verified) -> Vec<Fault> {
+        if self.to_the_end { verified.missing } else { Vec::new() }
     }
 }
 

@@ -105,7 +105,7 @@ fn a_wrong_setting_is_shown_with_its_line() {
         (
             "[log]\nfilter = \"lgsp=loud\"",
             "log.filter",
-            "invalid filter directive",
+            "error parsing level filter: expected one of \"off\", \"error\", \"warn\", \"info\", \"debug\", \"trace\", or a number 0-5",
             "2",
         ),
         (

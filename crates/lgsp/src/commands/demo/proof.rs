@@ -6,7 +6,6 @@ use std::process::Output;
 use std::sync::Arc;
 
 use lgsp_ledger::Local;
-use lgsp_types::MsgId;
 
 use super::narrator::Narrator;
 use super::play::{NUMBER, Played};
@@ -43,7 +42,7 @@ pub(super) fn show(stage: &Stage, played: &Played, narrator: &mut Narrator) -> R
     // Opened and closed, the copy is one file: nothing of it lies in a write-ahead log beside it any more.
     let now = clock();
     drop(Local::open(&copied, Arc::new(move || now().0)).map_err(Failure::cannot)?);
-    let place = flip(&copied, &played.doc_id)?;
+    let place = flip(&copied)?;
     narrator.say("somebody", &place)?;
     let tampered = stage.tampered().display().to_string();
     let found = stage.command(&["verify", "--data", &tampered, "--key", &vkey])?;
@@ -83,15 +82,35 @@ fn copy(from: &Path, to: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Flips one bit of the message id in the record of the document, wherever SQLite keeps it.
-fn flip(ledger: &Path, doc_id: &str) -> Result<String, Failure> {
-    let id = MsgId::parse(doc_id).map_err(Failure::no)?;
-    let mut bytes = fs::read(ledger)?;
-    let at = bytes.windows(16).position(|window| window == id.as_bytes());
-    let at = at.ok_or_else(|| Failure::no("the document's record is not in the ledger's file"))?;
-    if let Some(byte) = bytes.get_mut(at) {
-        *byte ^= 1;
+/// Flips one bit in the first record, which is the document's. SQLite may keep old copies of its bytes in free space,
+/// where a flip harms nobody: those are passed over.
+fn flip(ledger: &Path) -> Result<String, Failure> {
+    let first = || {
+        let reader = Local::open_read_only(ledger).map_err(Failure::cannot)?;
+        let read = reader.entries(0, 0).map_err(Failure::cannot)?.next();
+        Ok::<_, Failure>(read)
+    };
+    let Some(Ok(entry)) = first()? else {
+        return Err(Failure::no("the copy of the ledger has no first record"));
+    };
+    let beginning = entry.record.get(..48).unwrap_or_default();
+    let whole = fs::read(ledger)?;
+    let places = whole
+        .windows(beginning.len())
+        .enumerate()
+        .filter(|(_, window)| *window == beginning);
+    for (place, _) in places {
+        let at = place + 40;
+        let mut bytes = whole.clone();
+        if let Some(byte) = bytes.get_mut(at) {
+            *byte ^= 1;
+        }
+        fs::write(ledger, bytes)?;
+        if matches!(first()?, Some(Err(_))) {
+            return Ok(format!(
+                "flips one bit of the document's record, in byte {at} of a copy of the ledger"
+            ));
+        }
     }
-    fs::write(ledger, bytes)?;
-    Ok(format!("flips one bit of byte {at} of a copy of the ledger"))
+    Err(Failure::no("the document's record is not in the ledger's file"))
 }
