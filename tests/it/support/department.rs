@@ -50,8 +50,13 @@ pub(super) const EVERYBODY: [Department; 4] = [PROVINCE, INFORMATION, JUSTICE, O
 impl Department {
     /// Its software, connected to a node.
     pub(crate) fn service(&self, node: &Node) -> Service {
+        self.service_at(node.vxp())
+    }
+
+    /// Its software, connected to the node with this URL.
+    pub(crate) fn service_at(&self, vxp: &str) -> Service {
         let timestamp = Timestamp::written("25112026T080000+0000");
-        Service::new(node.vxp(), self.system, self.secret, &timestamp).unwrap()
+        Service::new(vxp, self.system, self.secret, &timestamp).unwrap()
     }
 
     fn organ(&self) -> Organ {

@@ -4,15 +4,20 @@ use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use tempfile::TempDir;
 use toml::{Table, Value};
 
 use super::department::EVERYBODY;
+use super::disk::SmallDisk;
+use super::program::to_lgsp;
 
 /// Gone when dropped, with all that is in it.
 #[derive(Debug)]
 pub(crate) struct Home {
+    /// Before the folder, as it is mounted in it.
+    disk: Option<SmallDisk>,
     folder: TempDir,
     settings: Table,
 }
@@ -21,6 +26,7 @@ impl Home {
     /// A folder with the secrets of every department, and settings for a node on any free port that logs JSON.
     pub(crate) fn new() -> Self {
         let mut home = Self {
+            disk: None,
             folder: tempfile::tempdir().unwrap(),
             settings: Table::new(),
         };
@@ -38,6 +44,28 @@ impl Home {
     pub(crate) fn set(&mut self, section: &str, name: &str, value: impl Into<Value>) {
         let section = self.settings.entry(section).or_insert_with(|| Table::new().into());
         section.as_table_mut().unwrap().insert(name.to_owned(), value.into());
+    }
+
+    /// Has parts of the node's folder, which must not be there yet, on one small disk.
+    pub(crate) fn put_on_small_disk(&mut self, names: &[&str]) {
+        let folder = self.root().join("disk");
+        fs::create_dir(&folder).unwrap();
+        let disk = SmallDisk::mount(&folder);
+        for name in names {
+            disk.hold(&self.data(), name);
+        }
+        self.disk = Some(disk);
+    }
+
+    /// The disk of [`Self::put_on_small_disk`].
+    pub(crate) fn small_disk(&self) -> &SmallDisk {
+        self.disk.as_ref().unwrap()
+    }
+
+    /// A call of `lgsp` that sees this folder as its node does.
+    pub(super) fn to_lgsp(&self, arguments: &[&str]) -> Command {
+        let command = to_lgsp(arguments);
+        self.disk.as_ref().map(|disk| disk.inside(&command)).unwrap_or(command)
     }
 
     /// The folder around everything.

@@ -2,6 +2,7 @@
 
 mod arrival;
 mod department;
+mod disk;
 mod home;
 mod lines;
 mod node;
@@ -10,7 +11,9 @@ mod program;
 use std::path::PathBuf;
 
 pub(crate) use department::{Department, INFORMATION, JUSTICE, OUTSIDE, PROVINCE};
+pub(crate) use disk::SmallDisk;
 pub(crate) use home::Home;
+pub(crate) use lines::Lines;
 pub(crate) use node::Node;
 pub(crate) use program::{Ended, run, run_into, to_lgsp};
 

@@ -9,12 +9,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::Home;
 use super::arrival::arrives;
 use super::lines::Lines;
-use super::program::{self, Ended, to_lgsp};
+use super::program::{self, Ended};
 
 /// Longest wait for a node to serve, to stop, or to come to a fail point.
 const TIME_LIMIT: Duration = Duration::from_secs(60);
@@ -25,6 +25,8 @@ pub(crate) struct Node {
     home: Home,
     process: Option<Process>,
     vxp: String,
+    /// The public key of the log, as it was at the first start.
+    log_key: String,
     /// What earlier processes of this folder wrote.
     earlier_log: String,
 }
@@ -51,9 +53,11 @@ impl Node {
             home,
             process: None,
             vxp: String::new(),
+            log_key: String::new(),
             earlier_log: String::new(),
         };
         node.serve(fail_point);
+        node.log_key = fs::read_to_string(node.home.data().join("keys/log.vkey")).unwrap();
         node
     }
 
@@ -64,7 +68,7 @@ impl Node {
 
     fn serve(&mut self, fail_point: Option<String>) {
         assert!(self.process.is_none(), "the node runs already");
-        let mut command = to_lgsp(&["serve"]);
+        let mut command = self.home.to_lgsp(&["serve"]);
         command.arg("--config").arg(self.home.settings_file());
         if let Some(point) = fail_point {
             drop(fs::remove_file(self.marker()));
@@ -152,6 +156,16 @@ impl Node {
         format!("{}{now}", self.earlier_log)
     }
 
+    /// Waits until the node that runs now writes a message to its log, or has written it.
+    pub(crate) fn wait_message(&self, message: &str) {
+        let log = &self.process.as_ref().unwrap().log;
+        let said = log.wait_for(TIME_LIMIT, |line| {
+            let line: Value = serde_json::from_str(line).ok()?;
+            (line["message"] == message).then_some(())
+        });
+        assert!(said.is_some(), "the log does not say `{message}`:\n{}", log.text());
+    }
+
     fn marker(&self) -> PathBuf {
         self.home.root().join("fail-point")
     }
@@ -174,23 +188,25 @@ impl Node {
 
     /// Runs another command of the program on this node's folder.
     pub(crate) fn lgsp(&self, arguments: &[&str]) -> Ended {
-        let mut command = to_lgsp(arguments);
+        let mut command = self.home.to_lgsp(arguments);
         command.arg("--config").arg(self.home.settings_file());
         program::run(command)
     }
 
-    /// How many facts of each kind the data ledger holds, counted by the offline verifier, which must find them right.
+    /// Has the ledger checked offline, beside the node or without it, by the key that was noted at the first start.
+    pub(crate) fn verify(&self, arguments: &[&str]) -> Ended {
+        let mut command = self.home.to_lgsp(&["verify", "--json", "--key", &self.log_key, "--data"]);
+        command.arg(self.home.data()).args(arguments);
+        program::run(command)
+    }
+
+    /// How many facts of each kind the ledgers hold; all must be sound, though the last may lack their checkpoint yet.
     pub(crate) fn fact_counts(&self) -> BTreeMap<String, u64> {
-        let ended = self.lgsp(&["verify", "--json"]);
-        assert_eq!(ended.code, Some(0), "the ledger does not verify: {ended:?}");
-        let told: Value = serde_json::from_str(&ended.out).unwrap();
-        let counts = told["facts"]
-            .as_object()
-            .unwrap_or_else(|| panic!("no facts are counted in {told}"));
-        counts
-            .iter()
-            .map(|(kind, count)| (kind.clone(), count.as_u64().unwrap()))
-            .collect()
+        let ended = self.verify(&[]);
+        let told: Value = serde_json::from_str(&ended.out).unwrap_or_else(|_| panic!("no report: {ended:?}"));
+        assert_eq!(told["findings"], json!([]), "the ledger does not verify: {ended:?}");
+        let counts = told["facts"].as_object().unwrap_or_else(|| panic!("no facts are counted in {told}"));
+        counts.iter().map(|(kind, count)| (kind.clone(), count.as_u64().unwrap())).collect()
     }
 }
 
