@@ -12,9 +12,9 @@ use super::part::Found;
 use super::place::{Place, Word};
 use super::reason::{
     ATTACHMENT_BASE64, ATTACHMENT_DUPLICATE, ATTACHMENT_MISSING, ATTACHMENT_NAME, ATTACHMENT_UNREFERENCED,
-    ATTACHMENT_ZIP, too_many_attachments,
+    ATTACHMENT_ZIP, FIELD_MISSING, too_many_attachments,
 };
-use super::tree::{Element, Node};
+use super::tree::Node;
 use super::zip::Report;
 
 /// # Errors
@@ -84,7 +84,7 @@ fn content_id(place: &Place<'_>, findings: &mut Findings) -> Result<Option<Word>
     let word = place.word("ContentId", findings)?.or_else(|| {
         let attributes = &place.element.attributes;
         let (_, href) = attributes.iter().find(|(name, _)| names::local(name) == "href")?;
-        let (text, path) = (href.trim().to_owned(), format!("{}/@href", place.path));
+        let (text, path) = (href.trim().to_owned(), place.path.clone());
         Some(Word { text, path })
     });
     let bare = word.map(|mut word| {
@@ -164,8 +164,13 @@ fn content<'a>(
         );
     }
     first.ok_or_else(|| {
-        let mend = "send the file, or leave the attachment out";
-        findings.report(ATTACHMENT_MISSING, &place.path, "has no ContentTransferEncoded", mend)
+        let path = format!("{}/ContentTransferEncoded", place.path);
+        findings.report(
+            FIELD_MISSING,
+            &path,
+            "is missing",
+            "send the file, or leave the attachment out",
+        )
     })
 }
 
@@ -176,21 +181,19 @@ fn part_index(node: &Node) -> Option<usize> {
     }
 }
 
-/// What a receiver's library unpacks must be one flat file; what stays a zip must lead nowhere. A zip inside another
-/// format, such as a word processor's, is no zip here.
+/// What a receiver's library unpacks must be a zip of flat names; what stays a zip must lead nowhere. A zip inside
+/// another format, such as a word processor's, is no zip here. Source: vxp-wire.md 8.2.
 fn zip(report: &Report, media_type: Option<&str>, name: &str, path: &str, findings: &mut Findings) {
-    if !report.is_zip {
-        return;
-    }
     let zips = ["application/zip", "application/x-zip-compressed", "application/x-zip"];
-    let is_called_zip = media_type.is_none_or(|given| zips.iter().any(|zip| zip.eq_ignore_ascii_case(given)));
-    let is_unpacked = is_called_zip && !name.ends_with(".zip");
+    let is_called_zip = media_type.is_some_and(|given| zips.iter().any(|zip| zip.eq_ignore_ascii_case(given)));
+    let is_taken_for_zip = is_called_zip || media_type.is_none();
+    let is_kept = name.ends_with(".zip");
     let what = match (report.escape, report.folder) {
+        _ if !report.is_zip && is_called_zip && !is_kept => "the file is called a zip and is none".to_owned(),
+        _ if !report.is_zip => return,
         (Some((number, how)), _) => format!("entry {number} of the zip {how}"),
-        (None, Some(number)) if is_unpacked => format!("entry {number} of the zip stands in a folder"),
-        _ if is_called_zip && !report.has_directory => {
-            "the zip has no directory at its end, or not a sound one".to_owned()
-        }
+        (None, Some(number)) if is_taken_for_zip && !is_kept => format!("entry {number} of the zip stands in a folder"),
+        _ if is_taken_for_zip && !report.has_directory => "the zip has no sound directory at its end".to_owned(),
         _ => return,
     };
     findings.report(ATTACHMENT_ZIP, path, what, "pack the file anew, under a plain name");
@@ -224,13 +227,15 @@ fn pair(references: &[Place<'_>], attachments: &[Place<'_>], findings: &mut Find
     }
 }
 
-/// The ids there are; what is wrong with others is said elsewhere.
+/// The ids there are, each with the path of its element; what is wrong with others is said elsewhere.
 fn ids(places: &[Place<'_>]) -> Vec<Word> {
     let mut said = Findings::default();
-    places
-        .iter()
-        .filter_map(|place| content_id(place, &mut said).ok().flatten())
-        .collect()
+    let ids = places.iter().filter_map(|place| {
+        let text = content_id(place, &mut said).ok().flatten()?.text;
+        let path = place.path.clone();
+        Some(Word { text, path })
+    });
+    ids.collect()
 }
 
 /// Those that stood before, and where first.
@@ -265,7 +270,7 @@ fn unclaimed(root: &Place<'_>, claimed: &[bool], findings: &mut Findings) {
                 "put it under AttachmentEncoded/Attachment",
             );
         }
-        let mut inside = place.matching(|_: &Element| true);
+        let mut inside = place.inside();
         inside.reverse();
         left.append(&mut inside);
     }

@@ -9,6 +9,7 @@ use quick_xml::events::{BytesDecl, BytesStart, Event};
 use super::limits::{ATTRIBUTES_MAX, DEPTH_MAX, NAME_BYTES_MAX, NAMESPACES_MAX, NODES_MAX, PATH_LEVELS_MAX};
 use super::names::{is_blank, is_name, is_qualified_name, local};
 use super::part::{Found, Intake};
+use super::place::step;
 use super::position::Position;
 use super::reason::{
     CHARSET, XML_DOCTYPE, XML_TEXT_TOO_LONG, XML_TOO_DEEP, XML_TOO_MANY_ATTRIBUTES, XML_TOO_MANY_NAMESPACES,
@@ -355,10 +356,7 @@ impl Builder {
                 parent.elements().filter(|other| other.local() == name).count()
             });
             path.push('/');
-            path.push_str(name);
-            if before > 0 {
-                path.push_str(&format!("[{}]", before + 1));
-            }
+            path.push_str(&step(name, before == 0, before + 1));
             parent = Some(&open.element);
         }
         if self.open.len() > PATH_LEVELS_MAX {

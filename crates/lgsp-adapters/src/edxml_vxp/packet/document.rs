@@ -7,9 +7,10 @@ use super::header::{
     Business, Code, Document, DocumentType, Organ, OtherInformation, Promulgation, Receiver, Reference, Replaced,
     Signer, Staff,
 };
+use super::limits::CODE_BYTES_MAX;
 use super::place::Place;
 use super::read::{not_ahead, organ};
-use super::reason::{FIELD_INVALID, FIELD_MISSING, too_many_addressees};
+use super::reason::{FIELD_INVALID, FIELD_MISSING, FIELD_TOO_LONG, too_many_addressees};
 
 /// `header` is the `MessageHeader`, `outer` the `edXMLHeader` around it.
 ///
@@ -88,10 +89,16 @@ fn code(header: &Place<'_>, findings: &mut Findings) -> Code {
     };
     let number = place.word("CodeNumber", findings).ok().flatten();
     let notation = place.word("CodeNotation", findings).ok().flatten();
-    Code {
+    let code = Code {
         number: number.and_then(|word| word.part_of_code(DocumentNumber::parse, findings)),
         notation: notation.and_then(|word| word.part_of_code(Notation::parse, findings)),
+    };
+    // Letters with many marks can make a short notation long, and ids are made of codes.
+    if code.joined().is_some_and(|joined| joined.len() > CODE_BYTES_MAX) {
+        let what = format!("is longer than {CODE_BYTES_MAX} bytes");
+        findings.report(FIELD_TOO_LONG, &place.path, what, "shorten it");
     }
+    code
 }
 
 fn promulgation(header: &Place<'_>, today: Option<DocumentDate>, findings: &mut Findings) -> Promulgation {

@@ -20,6 +20,8 @@ pub(super) const NODES_MAX: usize = 20_000;
 pub(super) const FINDINGS_MAX: usize = 100;
 /// One id, code or date, in bytes. Source: `lgsp_types::DocumentRef`.
 pub(super) const WORD_BYTES_MAX: usize = 255;
+/// Number and notation joined, in bytes, so that organ, date and code joined are a word.
+pub(super) const CODE_BYTES_MAX: usize = 200;
 /// One name, address or place, in characters: well above the decree's 50 to 1,000, whose keeping is the contract's
 /// question. Source: Decree 30/2020/ND-CP, appendix VI.
 pub(super) const LINE_CHARS_MAX: usize = 1_000;

@@ -13,6 +13,9 @@ use super::limits::{LINE_CHARS_MAX, LIST_MAX, PROSE_CHARS_MAX, WORD_BYTES_MAX};
 use super::reason::{FIELD_INVALID, FIELD_MISSING, FIELD_TOO_LONG};
 use super::tree::{Element, Node};
 
+/// What a packet may hold many of: the path of one always says which, so that it does not change with the others.
+const MANY: [&str; 3] = ["To", "Reference", "Attachment"];
+
 /// Where we are.
 #[derive(Clone, Debug)]
 pub(super) struct Place<'a> {
@@ -28,9 +31,18 @@ impl<'a> Place<'a> {
         }
     }
 
-    /// Every child of this local name, with an index where there are several.
+    /// Every child of this local name.
     pub(super) fn all(&self, name: &str) -> Vec<Self> {
-        self.matching(|element| element.local() == name)
+        let found: Vec<&Element> = self
+            .element
+            .elements()
+            .filter(|element| element.local() == name)
+            .collect();
+        let is_alone = found.len() == 1;
+        let numbered = found.into_iter().zip(1..);
+        numbered
+            .map(|(element, number)| self.within(element, is_alone, number))
+            .collect()
     }
 
     /// Every child of this local name, at most [`LIST_MAX`]; more are reported.
@@ -48,25 +60,26 @@ impl<'a> Place<'a> {
         all
     }
 
-    /// Every child that matches; an index where several have one local name.
-    pub(super) fn matching(&self, matches: impl Fn(&Element) -> bool) -> Vec<Self> {
+    /// Every child.
+    pub(super) fn inside(&self) -> Vec<Self> {
         let mut alike: HashMap<&str, usize> = HashMap::new();
         for element in self.element.elements() {
             *alike.entry(element.local()).or_default() += 1;
         }
         let mut before: HashMap<&str, usize> = HashMap::new();
-        let mut found = Vec::new();
-        for element in self.element.elements() {
+        let placed = self.element.elements().map(|element| {
             let name = element.local();
             let number = before.entry(name).and_modify(|number| *number += 1).or_insert(1);
-            if matches(element) {
-                let is_alone = alike.get(name) == Some(&1);
-                let index = if is_alone { String::new() } else { format!("[{number}]") };
-                let path = format!("{}/{name}{index}", self.path);
-                found.push(Self { element, path });
-            }
-        }
-        found
+            let is_alone = alike.get(name) == Some(&1);
+            self.within(element, is_alone, *number)
+        });
+        placed.collect()
+    }
+
+    fn within(&self, element: &'a Element, is_alone: bool, number: usize) -> Self {
+        let step = step(element.local(), is_alone, number);
+        let path = format!("{}/{step}", self.path);
+        Self { element, path }
     }
 
     /// The child of this name; a second one is reported, because readers differ in which they take.
@@ -76,7 +89,7 @@ impl<'a> Place<'a> {
 
     /// The child of one of these names, which mean the same.
     pub(super) fn only_of(&self, names: &[&str], findings: &mut Findings) -> Option<Self> {
-        let mut found = self.matching(|element| names.contains(&element.local())).into_iter();
+        let mut found = names.iter().flat_map(|name| self.all(name));
         let first = found.next();
         if let Some(second) = found.next() {
             findings.report(FIELD_INVALID, &second.path, "stands twice", "send it once");
@@ -219,6 +232,15 @@ impl<'a> Place<'a> {
             Err(AgencyCodeError::TooLong) => Err(word.too_long(35, "characters", findings)),
             Err(error) => Err(word.invalid(error, "write a code such as H62.11 or 000.00.11.H62", findings)),
         }
+    }
+}
+
+/// A step of a path: the local name, and which one where there are, or may be, several.
+pub(super) fn step(name: &str, is_alone: bool, number: usize) -> String {
+    if is_alone && !MANY.contains(&name) {
+        name.to_owned()
+    } else {
+        format!("{name}[{number}]")
     }
 }
 

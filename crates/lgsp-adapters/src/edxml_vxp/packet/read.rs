@@ -48,9 +48,10 @@ pub(super) fn read(tree: &Tree, parts: &[Found], today: Option<DocumentDate>) ->
 
 /// The root may have any name; its child must have the name and the namespace.
 fn envelope<'a>(root: &Place<'a>, findings: &mut Findings) -> Result<Place<'a>, Reported> {
-    let is_envelope =
-        |element: &Element| element.local() == "edXMLEnvelope" && namespace(element, root.element) == Some(NAMESPACE);
-    let mut found = root.matching(is_envelope).into_iter();
+    let mut found = root
+        .all("edXMLEnvelope")
+        .into_iter()
+        .filter(|place| namespace(place.element, root.element) == Some(NAMESPACE));
     let first = found.next().ok_or_else(|| missing(root, findings))?;
     match found.next() {
         Some(second) => Err(findings.report(FIELD_INVALID, &second.path, "stands twice", "send one envelope")),
@@ -75,7 +76,15 @@ fn namespace<'a>(element: &'a Element, root: &'a Element) -> Option<&'a str> {
 
 /// A status is what has a `StatusCode` or a `Timestamp` in its header; documents have neither.
 fn header(envelope: &Place<'_>, today: Option<DocumentDate>, findings: &mut Findings) -> Result<Header, Reported> {
-    let outer = envelope.needed("edXMLHeader", findings)?;
+    let outer = envelope.only("edXMLHeader", findings).ok_or_else(|| {
+        let path = format!("{}/edXMLHeader", envelope.path);
+        findings.report(
+            EDXML_ENVELOPE_MISSING,
+            &path,
+            "the envelope has no header",
+            "send a packet of QCVN 102",
+        )
+    })?;
     let header = outer.needed("MessageHeader", findings)?;
     let is_status = header
         .element

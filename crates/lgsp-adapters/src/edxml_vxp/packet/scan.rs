@@ -117,12 +117,11 @@ impl Scanner {
     }
 
     fn end_text(&mut self) -> Result<(), Refusal> {
-        let text = std::mem::take(&mut self.piece);
-        if text.is_empty() {
-            Ok(())
-        } else {
-            self.builder.text(&text, self.begun_at)
+        if !self.piece.is_empty() {
+            self.builder.text(&self.piece, self.begun_at)?;
+            self.piece.clear();
         }
+        Ok(())
     }
 
     /// Takes the `<` that `text` begins with.
@@ -198,11 +197,11 @@ impl Scanner {
     }
 
     fn end_markup(&mut self) -> Result<(), Refusal> {
-        let piece = std::mem::take(&mut self.piece);
-        self.state = match self.builder.markup(&piece, self.begun_at)? {
+        self.state = match self.builder.markup(&self.piece, self.begun_at)? {
             Next::Text => State::Text,
             Next::Base64 => State::Base64,
         };
+        self.piece.clear();
         Ok(())
     }
 

@@ -26,6 +26,16 @@ pub(super) struct Report {
     pub(super) has_directory: bool,
 }
 
+impl Report {
+    /// Of a zip in which nothing was found.
+    pub(super) const SOUND: Self = Self {
+        is_zip: true,
+        escape: None,
+        folder: None,
+        has_directory: true,
+    };
+}
+
 /// Watches one attachment.
 #[derive(Debug, Default)]
 pub(super) struct Watch {

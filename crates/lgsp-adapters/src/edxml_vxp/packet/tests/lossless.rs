@@ -83,7 +83,7 @@ const SPOILT: &str = r#"
 "attachments":[ => "attachments":[3, => /
 "xml":[ => "xml":["text", => /xml/0
 "xml":[ => "xml":[["a",[]], => /xml/1
-"OrganId",[],"H62.14" => "OrganId",[],"h62" => /edXML/edXMLEnvelope/edXMLHeader/MessageHeader/To/OrganId
+"OrganId",[],"H62.14" => "OrganId",[],"h62" => /edXML/edXMLEnvelope/edXMLHeader/MessageHeader/To[1]/OrganId
 "OrganId",[] => "Organ Id",[] => /xml/0/3/2/2/3/2
 "OrganId",[] => "OrganId",["a","1","a","2"] => /xml/0/3/2/2/3/2
 "OrganId",[] => "OrganId",["a"] => /xml/0/3/2/2/3/2

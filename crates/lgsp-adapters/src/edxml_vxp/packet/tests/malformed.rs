@@ -36,7 +36,10 @@ fn without_the_envelope_there_is_no_packet() {
     let headless = PLAIN.replace("edXMLHeader>", "Header>");
     assert_eq!(
         refused(headless.as_bytes()),
-        [("FIELD_MISSING".into(), "/edXML/edXMLEnvelope/edXMLHeader".into())]
+        [(
+            "EDXML_ENVELOPE_MISSING".into(),
+            "/edXML/edXMLEnvelope/edXMLHeader".into()
+        )]
     );
 }
 
@@ -44,7 +47,7 @@ fn without_the_envelope_there_is_no_packet() {
 fn what_is_no_xml_is_refused_with_line_and_column() {
     let envelope = "/edXML/edXMLEnvelope";
     for (old, new, path, place) in [
-        ("</To>", "</From>", &*format!("{HEADER}/To"), "line 5, column 30"),
+        ("</To>", "</From>", &*format!("{HEADER}/To[1]"), "line 5, column 30"),
         ("<To>", "< To>", HEADER, "line 5, column 1"),
         ("<To>", "<To a=b>", HEADER, "line 5, column 1"),
         ("<To>", "<To a='1' a='2'>", HEADER, "line 5, column 1"),

@@ -4,8 +4,8 @@ use super::*;
 
 const HEADER: &str = "/edXML/edXMLEnvelope/edXMLHeader/MessageHeader";
 const BUSINESS: &str = "/edXML/edXMLEnvelope/edXMLHeader/TraceHeaderList/Bussiness";
-const REFERENCE: &str = "/edXML/edXMLEnvelope/edXMLBody/edXMLManifest/Reference";
-const ATTACHMENT: &str = "/edXML/AttachmentEncoded/Attachment";
+const REFERENCE: &str = "/edXML/edXMLEnvelope/edXMLBody/edXMLManifest/Reference[";
+const ATTACHMENT: &str = "/edXML/AttachmentEncoded/Attachment[";
 
 /// Lines of what stands in a packet in order, what is put there, the code, and the path behind a common beginning. `¶` is
 /// a line end, `…` so many letters that they are too many.
@@ -32,13 +32,13 @@ fn fields_of_a_document_are_refused_where_they_stand() {
 <From><OrganId>H62.11</OrganId></From> => <From/> => FIELD_MISSING /From/OrganId
 </From> => </From><From><OrganId>H62</OrganId></From> => FIELD_INVALID /From[2]
 <To><OrganId>H62.14</OrganId></To> =>  => FIELD_MISSING /To
-<OrganId>H62.14</OrganId> =>  => FIELD_MISSING /To/OrganId
-<OrganId>H62.14</OrganId> => <OrganId> </OrganId> => FIELD_MISSING /To/OrganId
-<OrganId>H62.14< => <OrganId>h62.14< => FIELD_INVALID /To/OrganId
-<OrganId>H62.14< => <OrganId>../H62< => FIELD_INVALID /To/OrganId
-<OrganId>H62.14< => <OrganId>H62' OR '1'='1< => FIELD_INVALID /To/OrganId
-<OrganId>H62.14< => <OrganId>H62<!-- -->.14< => FIELD_INVALID /To/OrganId
-<OrganId>H62.14< => <OrganId>H62.14444444444444444444444444444444444< => FIELD_TOO_LONG /To/OrganId
+<OrganId>H62.14</OrganId> =>  => FIELD_MISSING /To[1]/OrganId
+<OrganId>H62.14</OrganId> => <OrganId> </OrganId> => FIELD_MISSING /To[1]/OrganId
+<OrganId>H62.14< => <OrganId>h62.14< => FIELD_INVALID /To[1]/OrganId
+<OrganId>H62.14< => <OrganId>../H62< => FIELD_INVALID /To[1]/OrganId
+<OrganId>H62.14< => <OrganId>H62' OR '1'='1< => FIELD_INVALID /To[1]/OrganId
+<OrganId>H62.14< => <OrganId>H62<!-- -->.14< => FIELD_INVALID /To[1]/OrganId
+<OrganId>H62.14< => <OrganId>H62.14444444444444444444444444444444444< => FIELD_TOO_LONG /To[1]/OrganId
 </To> => </To><To><OrganId>H62</OrganId></To><To><OrganId>?</OrganId></To> => FIELD_INVALID /To[3]/OrganId
 <DocumentId> => <q:DocumentId>1</q:DocumentId><DocumentId> => FIELD_INVALID /DocumentId[2]
 <DocumentId> => <DocumentId>… => FIELD_TOO_LONG /DocumentId
@@ -65,7 +65,7 @@ fn fields_of_a_document_are_refused_where_they_stand() {
         r"
 <BussinessDocType>0 => <BussinessDocType>4 => FIELD_INVALID /BussinessDocType
 <BussinessDocType>0 => <BussinessDocType>-1 => FIELD_INVALID /BussinessDocType
-<BussinessDocType> => <BusinessDocType>1</BusinessDocType><BussinessDocType> => FIELD_INVALID /BussinessDocType
+<BussinessDocType> => <BusinessDocType>1</BusinessDocType><BussinessDocType> => FIELD_INVALID /BusinessDocType
 <Bussiness> => <Bussiness><ReplacementInfoList><ReplacementInfo><X>1</X></ReplacementInfo></ReplacementInfoList> => FIELD_MISSING /ReplacementInfoList/ReplacementInfo/DocumentId
 <Bussiness> => <Bussiness><BussinessDocumentInfo><ReceiverList><Receiver><OrganId>?</OrganId></Receiver></ReceiverList></BussinessDocumentInfo> => FIELD_INVALID /BussinessDocumentInfo/ReceiverList/Receiver/OrganId
 ",
@@ -116,40 +116,40 @@ fn attachments_are_refused_where_they_stand() {
         PLAIN,
         ATTACHMENT,
         r"
-JVBERi0xLjQK => JVBERi0xLjQ => ATTACHMENT_BASE64 /ContentTransferEncoded
-JVBERi0xLjQK => JVBERi0xLjQK= => ATTACHMENT_BASE64 /ContentTransferEncoded
-JVBERi0xLjQK => JVBERi0xLjQK&amp; => ATTACHMENT_BASE64 /ContentTransferEncoded
-JVBERi0xLjQK => JVBERi<!-- -->0xLjQK => ATTACHMENT_BASE64 /ContentTransferEncoded
-JVBERi0xLjQK => JVBERi<b/>0xLjQK => ATTACHMENT_BASE64 /ContentTransferEncoded
-JVBERi0xLjQK => <b>JVBERi0xLjQK</b> => ATTACHMENT_BASE64 /ContentTransferEncoded
-JVBERi0xLjQK => <ContentTransferEncoded>JVBERi0xLjQK</ContentTransferEncoded> => ATTACHMENT_BASE64 /ContentTransferEncoded
-JVBERi0xLjQK => JVBERi0x<![CDATA[LjQK]]> => ATTACHMENT_BASE64 /ContentTransferEncoded
-JVBERi0xLjQK => <![CDATA[JVBERi0x]]>LjQK => ATTACHMENT_BASE64 /ContentTransferEncoded
-JVBERi0xLjQK => <![CDATA[JVBERi0x]]><![CDATA[LjQK]]> => ATTACHMENT_BASE64 /ContentTransferEncoded
-JVBERi0xLjQK => <![CDATA[JVBERi0xLjQK&#13;]]> => ATTACHMENT_BASE64 /ContentTransferEncoded
-JVBERi0xLjQK => <![CDATA[JVBE]]Ri0xLjQK]]> => ATTACHMENT_BASE64 /ContentTransferEncoded
-JVBERi0xLjQK => <![CDATA[JVBE]]]> => ATTACHMENT_BASE64 /ContentTransferEncoded
-<ContentTransferEncoded>JVBERi0xLjQK</ContentTransferEncoded> =>  => ATTACHMENT_MISSING
-</ContentTransferEncoded> => </ContentTransferEncoded><ContentTransferEncoded/> => ATTACHMENT_DUPLICATE /ContentTransferEncoded[2]
-<AttachmentName>a.pdf</AttachmentName> =>  => ATTACHMENT_NAME /AttachmentName
->a.pdf< => > < => ATTACHMENT_NAME /AttachmentName
->a.pdf< => >../a.pdf< => ATTACHMENT_NAME /AttachmentName
->a.pdf< => >a\b.pdf< => ATTACHMENT_NAME /AttachmentName
->a.pdf< => >..< => ATTACHMENT_NAME /AttachmentName
->a.pdf< => >a&#13;b.pdf< => ATTACHMENT_NAME /AttachmentName
->a.pdf< => >a&#x202e;fdp.exe< => ATTACHMENT_NAME /AttachmentName
-<AttachmentName> => <AttachmentName>… => ATTACHMENT_NAME /AttachmentName
->application/pdf< => >tệp< => FIELD_INVALID /ContentType
->application/pdf< => >application/pdf¶x< => FIELD_INVALID /ContentType
-</AttachmentName> => </AttachmentName><Description>…</Description> => FIELD_TOO_LONG /Description
+JVBERi0xLjQK => JVBERi0xLjQ => ATTACHMENT_BASE64 1]/ContentTransferEncoded
+JVBERi0xLjQK => JVBERi0xLjQK= => ATTACHMENT_BASE64 1]/ContentTransferEncoded
+JVBERi0xLjQK => JVBERi0xLjQK&amp; => ATTACHMENT_BASE64 1]/ContentTransferEncoded
+JVBERi0xLjQK => JVBERi<!-- -->0xLjQK => ATTACHMENT_BASE64 1]/ContentTransferEncoded
+JVBERi0xLjQK => JVBERi<b/>0xLjQK => ATTACHMENT_BASE64 1]/ContentTransferEncoded
+JVBERi0xLjQK => <b>JVBERi0xLjQK</b> => ATTACHMENT_BASE64 1]/ContentTransferEncoded
+JVBERi0xLjQK => <ContentTransferEncoded>JVBERi0xLjQK</ContentTransferEncoded> => ATTACHMENT_BASE64 1]/ContentTransferEncoded
+JVBERi0xLjQK => JVBERi0x<![CDATA[LjQK]]> => ATTACHMENT_BASE64 1]/ContentTransferEncoded
+JVBERi0xLjQK => <![CDATA[JVBERi0x]]>LjQK => ATTACHMENT_BASE64 1]/ContentTransferEncoded
+JVBERi0xLjQK => <![CDATA[JVBERi0x]]><![CDATA[LjQK]]> => ATTACHMENT_BASE64 1]/ContentTransferEncoded
+JVBERi0xLjQK => <![CDATA[JVBERi0xLjQK&#13;]]> => ATTACHMENT_BASE64 1]/ContentTransferEncoded
+JVBERi0xLjQK => <![CDATA[JVBE]]Ri0xLjQK]]> => ATTACHMENT_BASE64 1]/ContentTransferEncoded
+JVBERi0xLjQK => <![CDATA[JVBE]]]> => ATTACHMENT_BASE64 1]/ContentTransferEncoded
+<ContentTransferEncoded>JVBERi0xLjQK</ContentTransferEncoded> =>  => FIELD_MISSING 1]/ContentTransferEncoded
+</ContentTransferEncoded> => </ContentTransferEncoded><ContentTransferEncoded/> => ATTACHMENT_DUPLICATE 1]/ContentTransferEncoded[2]
+<AttachmentName>a.pdf</AttachmentName> =>  => ATTACHMENT_NAME 1]/AttachmentName
+>a.pdf< => > < => ATTACHMENT_NAME 1]/AttachmentName
+>a.pdf< => >../a.pdf< => ATTACHMENT_NAME 1]/AttachmentName
+>a.pdf< => >a\b.pdf< => ATTACHMENT_NAME 1]/AttachmentName
+>a.pdf< => >..< => ATTACHMENT_NAME 1]/AttachmentName
+>a.pdf< => >a&#13;b.pdf< => ATTACHMENT_NAME 1]/AttachmentName
+>a.pdf< => >a&#x202e;fdp.exe< => ATTACHMENT_NAME 1]/AttachmentName
+<AttachmentName> => <AttachmentName>… => ATTACHMENT_NAME 1]/AttachmentName
+>application/pdf< => >tệp< => FIELD_INVALID 1]/ContentType
+>application/pdf< => >application/pdf¶x< => FIELD_INVALID 1]/ContentType
+</AttachmentName> => </AttachmentName><Description>…</Description> => FIELD_TOO_LONG 1]/Description
 ",
     );
     let no_id = refused(&plain_but("<Attachment><ContentId>cid:1</ContentId>", "<Attachment>"));
-    assert!(no_id.contains(&("FIELD_MISSING".to_owned(), format!("{ATTACHMENT}/ContentId"))));
+    assert!(no_id.contains(&("FIELD_MISSING".to_owned(), format!("{ATTACHMENT}1]/ContentId"))));
     each(
         PLAIN,
         REFERENCE,
-        "</Reference> => <AttachmentName>/etc/x</AttachmentName></Reference> => ATTACHMENT_NAME /AttachmentName",
+        "</Reference> => <AttachmentName>/etc/x</AttachmentName></Reference> => ATTACHMENT_NAME 1]/AttachmentName",
     );
 }
 
@@ -159,9 +159,9 @@ fn manifest_and_attachments_pair_one_to_one() {
         PLAIN,
         REFERENCE,
         r"
-</Reference> => </Reference><Reference><ContentId>2</ContentId></Reference> => ATTACHMENT_MISSING [2]/ContentId
-</Reference> => </Reference><Reference xlink:href='1'/> => ATTACHMENT_DUPLICATE [2]/@href
-</Reference> => </Reference><Reference/> => FIELD_MISSING [2]/ContentId
+</Reference> => </Reference><Reference><ContentId>2</ContentId></Reference> => ATTACHMENT_MISSING 2]
+</Reference> => </Reference><Reference xlink:href='1'/> => ATTACHMENT_DUPLICATE 2]
+</Reference> => </Reference><Reference/> => FIELD_MISSING 2]/ContentId
 ",
     );
     let twin =
@@ -171,9 +171,9 @@ fn manifest_and_attachments_pair_one_to_one() {
         ATTACHMENT,
         &format!(
             "
-<Reference><ContentId>cid:1</ContentId></Reference> =>  => ATTACHMENT_UNREFERENCED /ContentId
-</AttachmentEncoded> => {twin}</AttachmentEncoded> => ATTACHMENT_DUPLICATE [2]/ContentId
-</AttachmentEncoded> => {}</AttachmentEncoded> => ATTACHMENT_UNREFERENCED [2]/ContentId
+<Reference><ContentId>cid:1</ContentId></Reference> =>  => ATTACHMENT_UNREFERENCED 1]
+</AttachmentEncoded> => {twin}</AttachmentEncoded> => ATTACHMENT_DUPLICATE 2]
+</AttachmentEncoded> => {}</AttachmentEncoded> => ATTACHMENT_UNREFERENCED 2]
 ",
             twin.replace(">1<", ">2<")
         ),

@@ -55,7 +55,7 @@ fn nine_are_read_and_their_parts_are_those_of_the_original() {
 #[test]
 fn the_placeholder_is_refused_at_its_attachment_and_nowhere_else() {
     let refusals = read(&sample("document_placeholder")).unwrap_err();
-    let path = "/edXML/AttachmentEncoded/Attachment/ContentTransferEncoded";
+    let path = "/edXML/AttachmentEncoded/Attachment[1]/ContentTransferEncoded";
     assert_eq!(
         refused(&sample("document_placeholder")),
         [("ATTACHMENT_BASE64".into(), path.into())]
@@ -95,7 +95,10 @@ fn a_new_document_says_who_what_and_when() {
     assert_eq!(packet.from().code.as_str(), "H62.11");
     let to = packet.to();
     assert_eq!((to.len(), to[0].code.as_str()), (1, "H62.14"));
-    assert_eq!(to[0].path, "/edXML/edXMLEnvelope/edXMLHeader/MessageHeader/To/OrganId");
+    assert_eq!(
+        to[0].path,
+        "/edXML/edXMLEnvelope/edXMLHeader/MessageHeader/To[1]/OrganId"
+    );
     assert_eq!(packet.order_key(), "H62.11,2026/01/05,2451/STTTT-CNTT");
     assert_eq!(
         (packet.act().as_str(), packet.kind().contract()),
