@@ -1,19 +1,23 @@
-# Each recipe is one line that a person can paste; make prints it before it runs it.
+# Each recipe is one line; make prints it with all its parts, so that it can be pasted.
 
 # Compiled things stay outside the checkout, so that a second run, or a fresh checkout, finds the dependencies made.
 export CARGO_TARGET_DIR ?= $(HOME)/.cache/lgsp/target
 export PATH := $(PATH):$(HOME)/.cargo/bin:$(HOME)/.cache/lgsp/bin
-# The cargo feature for demo and tests alike, so that nothing is compiled twice: `failpoints` lets the kill tests stop a node
-# in the middle. They do nothing unless asked for by the environment; releases are built without the feature.
-FEATURES := --features lgsp/failpoints
+
+# Demo and tests are one build, so that nothing is compiled twice. `failpoints` lets the kill tests stop a node in its middle; it does
+# nothing unless the environment asks, and releases are built without it. `--test it` gives the demo's dependencies the features
+# that they have in tests: without it cargo would make a fourth of them again.
+ALL := --locked --workspace --features lgsp/failpoints --target-dir $(CARGO_TARGET_DIR)
+BUILD := cargo build $(ALL) --bin lgsp --test it
+LINT := cargo clippy --locked --workspace --target-dir $(CARGO_TARGET_DIR)
 
 .PHONY: demo test check fmt
 
 demo: # plays a document's way from one department to two others; ARGS=--keep leaves the platform running
-	.ci/setup && cargo build --locked --workspace $(FEATURES) && "$$CARGO_TARGET_DIR/debug/lgsp" demo $(ARGS)
-test: # every test; what `lgsp` it needs is built first
-	.ci/setup && cargo build --locked --workspace $(FEATURES) && cargo test --locked --workspace $(FEATURES) --no-fail-fast
-check: # format, lints of all code and of what releases hold, licences, bans and sources of dependencies
-	.ci/setup deny && cargo fmt --check && cargo clippy --locked --workspace --all-targets --all-features -- -D warnings && cargo clippy --locked --workspace -- -D warnings && cargo deny --locked check bans licenses sources
+	.ci/setup && $(BUILD) && $(CARGO_TARGET_DIR)/debug/lgsp demo $(ARGS)
+test: # every test, after the `lgsp` that the stories start
+	.ci/setup && $(BUILD) && cargo test $(ALL) --no-fail-fast
+check: # format, lints with every feature and as released, licences, bans and sources of dependencies
+	.ci/setup deny && cargo fmt --check && $(LINT) --all-targets --all-features -- -D warnings && $(LINT) -- -D warnings && cargo deny --locked check bans licenses sources
 fmt: # puts all code into our format
 	cargo fmt
