@@ -19,6 +19,8 @@ mod refuse;
 mod scribe;
 mod seal;
 mod spine;
+#[cfg(test)]
+mod tests;
 mod trace;
 mod upload;
 mod watch;

@@ -146,7 +146,8 @@ impl Sealer {
                 }
                 self.sealed = checkpoint.size;
             }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            // A log that was never sealed is sealed empty: from then on nobody can say that it is younger.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => self.publish(&Tree::default())?,
             Err(source) => {
                 return Err(SealError::Io {
                     path: self.checkpoint.clone(),

@@ -289,6 +289,11 @@ impl Spine {
         }
     }
 
+    #[cfg(test)]
+    pub(crate) fn late_since_is_zero(&self) -> bool {
+        self.late_since.iter().all(|since| since.load(Ordering::Relaxed) == 0)
+    }
+
     /// For how long the oldest record waits for its checkpoint, in milliseconds.
     pub(crate) fn late_ms(&self) -> u64 {
         let now = self.scribe.now().0;

@@ -1,0 +1,309 @@
+//! A node's parts in a folder, two departments, and a clock that the test moves.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use lgsp_audit::{NoteKey, Record};
+use lgsp_ledger::{Ledger, Local, ReadLimit};
+use lgsp_store::{ObjectSettings, Objects, SqliteStore, Store};
+use lgsp_types::{
+    AdapterId, AgencyCode, Caller, Clock, ContractRef, Evidence, EvidenceKind, Exchange, IdKey, Kind, MsgId,
+    OpenDelivery, OpenQuery, Publish, SystemId, UnixMs, Written,
+};
+use tempfile::TempDir;
+
+use crate::{Limits, Parts, Spine};
+
+pub(super) const SEAL_STOP_AFTER_MS: u64 = 100_000;
+const PATIENCE: Duration = Duration::from_secs(30);
+/// 25 November 2026 in Vietnam.
+const BEGIN_MS: u64 = 1_795_600_000_000;
+
+const REGISTRY: &str = r#"
+format = 1
+[[agency]]
+id = "test.one"
+kind = "department"
+names = ["One"]
+codes = ["H44.01"]
+[[agency]]
+id = "test.two"
+kind = "department"
+names = ["Two"]
+codes = ["H44.02"]
+[[system]]
+id = "sys.one"
+agency = "test.one"
+speaks_for = ["H44.01"]
+secret_ref = "sys.one"
+key_id = "k1"
+[[system]]
+id = "sys.two"
+agency = "test.two"
+speaks_for = ["H44.02"]
+secret_ref = "sys.two"
+key_id = "k2"
+[[connector]]
+id = "one"
+system = "sys.one"
+adapter = "edxml-vxp"
+mode = "pull"
+[[connector]]
+id = "two"
+system = "sys.two"
+adapter = "edxml-vxp"
+mode = "pull"
+"#;
+
+#[derive(Debug)]
+pub(super) struct Stage {
+    pub(super) spine: Arc<Spine>,
+    pub(super) receiver: Caller,
+    folder: TempDir,
+    ledgers: [Arc<Local>; 2],
+    now: Arc<AtomicU64>,
+}
+
+impl Stage {
+    pub(super) async fn open() -> Self {
+        Self::try_open(tempfile::tempdir().unwrap()).await.unwrap()
+    }
+
+    /// The error is the whole chain of causes in one text.
+    pub(super) async fn try_open(folder: TempDir) -> Result<Self, String> {
+        let now = Arc::new(AtomicU64::new(BEGIN_MS));
+        let tells = Arc::clone(&now);
+        let clock: Clock = Arc::new(move || UnixMs(tells.load(Ordering::Relaxed)));
+        let at = folder.path();
+        let ledgers = [
+            open_ledger(at, "data.ledger", "test", &clock),
+            open_ledger(at, "control.ledger", "test.control", &clock),
+        ];
+        std::fs::create_dir_all(at.join("audit")).unwrap();
+        let ids = IdKey::new(&[1; 32]);
+        let store = SqliteStore::open(&at.join("store.sqlite"), "test", ids.id(), 1)
+            .await
+            .unwrap();
+        let settings = ObjectSettings {
+            root: at.to_owned(),
+            object_max_bytes: 1024 * 1024,
+        };
+        let parts = Parts {
+            ledger: Arc::clone(&ledgers[0]) as Arc<dyn Ledger>,
+            ledger_name: "test".to_owned(),
+            control: Arc::clone(&ledgers[1]) as Arc<dyn Ledger>,
+            control_name: "test.control".to_owned(),
+            store: Arc::new(store) as Arc<dyn Store>,
+            objects: Objects::open(settings).await.unwrap(),
+            ids,
+            node_key: node_key(),
+            log_key: log_key(),
+            node: (SystemId::parse("node").unwrap(), "test".to_owned()),
+            audit: at.join("audit"),
+        };
+        let spine = Spine::start(parts, limits(), clock)
+            .await
+            .map_err(|error| chain(&error))?;
+        spine
+            .import("test.toml", REGISTRY)
+            .await
+            .map_err(|error| chain(&error))?;
+        let receiver = caller("sys.two");
+        Ok(Self {
+            spine,
+            receiver,
+            folder,
+            ledgers,
+            now,
+        })
+    }
+
+    pub(super) fn sender(&self) -> Caller {
+        caller("sys.one")
+    }
+
+    pub(super) fn receiver(&self) -> Caller {
+        self.receiver.clone()
+    }
+
+    pub(super) fn node_key(&self) -> NoteKey {
+        node_key()
+    }
+
+    pub(super) fn log_key(&self) -> NoteKey {
+        log_key()
+    }
+
+    pub(super) fn advance(&self, by: UnixMs) {
+        self.now.fetch_add(by.0, Ordering::Relaxed);
+    }
+
+    /// Waits until all that is in the ledger is projected.
+    pub(super) async fn projected(&self) {
+        let end = self.ledgers[0].end(0).await.unwrap();
+        if let Some(last) = end.checked_sub(1) {
+            self.spine.projection.passed(0, last).await.unwrap();
+        }
+    }
+
+    pub(super) async fn open_for_receiver(&self) -> Vec<OpenDelivery> {
+        self.projected().await;
+        let query = OpenQuery {
+            contract: None,
+            limit: 100,
+            after: None,
+        };
+        self.spine.open(&self.receiver, query).await.unwrap()
+    }
+
+    /// Kinds of all facts of the data ledger, in order.
+    pub(super) async fn kinds(&self) -> Vec<Kind> {
+        let limit = ReadLimit {
+            entries: 1_000,
+            bytes: usize::MAX,
+        };
+        let entries = self.ledgers[0].read(0, 0, limit).await.unwrap();
+        entries
+            .iter()
+            .map(|entry| Record::read(&entry.record).unwrap().fact.what.kind())
+            .collect()
+    }
+
+    pub(super) async fn until_kind(&self, kind: Kind) {
+        let waiting = async {
+            let mut end = 0;
+            while !self.kinds().await.contains(&kind) {
+                end = self.ledgers[0].grown(0, end).await.unwrap();
+            }
+        };
+        tokio::time::timeout(PATIENCE, waiting).await.unwrap();
+    }
+
+    /// The inclusion proof of a message, once it is sealed.
+    pub(super) async fn sealed_proof(&self, id: MsgId) -> String {
+        self.projected().await;
+        let waiting = async {
+            loop {
+                if let Some(proof) = self.spine.evidence(id).await.unwrap().unwrap().proof {
+                    return proof;
+                }
+                tokio::time::sleep(limits().seal_interval).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, waiting).await.unwrap()
+    }
+
+    /// Sealing ends for good: the checkpoint's place is taken by a folder.
+    pub(super) async fn sealer_stands_still(&self) {
+        let checkpoint = self.folder.path().join("audit/test-0.checkpoint");
+        std::fs::remove_file(&checkpoint).unwrap();
+        std::fs::create_dir_all(checkpoint.join("in-the-way")).unwrap();
+        self.spine
+            .publish(&self.sender(), publish("z", "z", "z"))
+            .await
+            .unwrap();
+        let waiting = async {
+            while self.spine.late_since_is_zero() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, waiting).await.unwrap();
+    }
+
+    pub(super) async fn close(self) -> TempDir {
+        self.spine.stop(PATIENCE).await;
+        self.spine.store.close().await;
+        for ledger in &self.ledgers {
+            ledger.close().await;
+        }
+        self.folder
+    }
+
+    pub(super) async fn reopen(self) -> Self {
+        Self::try_open(self.close().await).await.unwrap()
+    }
+}
+
+fn limits() -> Limits {
+    Limits {
+        facts_waiting_max: 64,
+        project_batch_max: 100,
+        refusals_per_second_max: 50,
+        seal_interval: Duration::from_millis(10),
+        seal_stop_after: Duration::from_millis(SEAL_STOP_AFTER_MS),
+        seal_alarm_after: Duration::from_secs(60),
+        staging_keep: Duration::from_secs(3_600),
+    }
+}
+
+fn open_ledger(folder: &Path, file: &str, name: &str, clock: &Clock) -> Arc<Local> {
+    let path = folder.join(file);
+    if !path.exists() {
+        Local::create(&path, name, 1, BEGIN_MS).unwrap();
+    }
+    let clock = Arc::clone(clock);
+    Arc::new(Local::open(&path, Arc::new(move || clock().0)).unwrap())
+}
+
+fn node_key() -> NoteKey {
+    NoteKey::from_seed("node", &[2; 32]).unwrap()
+}
+
+fn log_key() -> NoteKey {
+    NoteKey::from_seed("log", &[3; 32]).unwrap()
+}
+
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(source) = cause {
+        text.push_str(": ");
+        text.push_str(&source.to_string());
+        cause = source.source();
+    }
+    text
+}
+
+fn caller(system: &str) -> Caller {
+    Caller {
+        system: SystemId::parse(system).unwrap(),
+        adapter: AdapterId::parse("test").unwrap(),
+    }
+}
+
+pub(super) fn written(code: &str, path: &str) -> Written {
+    Written {
+        code: AgencyCode::parse(code).unwrap(),
+        path: path.to_owned(),
+    }
+}
+
+pub(super) fn publish(order_key: &str, idempotency_key: &str, text: &str) -> Publish {
+    Publish {
+        contract: ContractRef::parse("vn.lgsp.document/1").unwrap(),
+        from: written("H44.01", "/from"),
+        to: vec![written("H44.02", "/to[1]")],
+        purpose: String::new(),
+        order_key: order_key.to_owned(),
+        idempotency_key: idempotency_key.to_owned(),
+        case: String::new(),
+        codes_as_of: None,
+        documents: Vec::new(),
+        act: "0".to_owned(),
+        due: None,
+        payload: Bytes::from(format!(r#"{{"text":"{text}"}}"#)),
+        objects: Vec::new(),
+    }
+}
+
+pub(super) fn evidence() -> Evidence {
+    Evidence {
+        kind: EvidenceKind::SharedSecret,
+        key_id: "k2".to_owned(),
+        proof: Bytes::from_static(&[7; 32]),
+        signed: Bytes::from_static(b"{}"),
+    }
+}
