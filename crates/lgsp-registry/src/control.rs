@@ -56,8 +56,16 @@ pub enum Void {
     Contradicts(Vec<Contradiction>),
 }
 
+/// Most objects or contradictions in one text; the rest is counted.
+const LISTED_MAX: usize = 10;
+
 fn list<T: Display>(items: &[T]) -> String {
-    items.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+    let listed = items.iter().take(LISTED_MAX).map(ToString::to_string);
+    let mut text = listed.collect::<Vec<_>>().join(", ");
+    if let Some(more) = items.len().checked_sub(LISTED_MAX).filter(|more| *more > 0) {
+        text += &format!(", and {more} more");
+    }
+    text
 }
 
 impl Control {

@@ -207,6 +207,15 @@ fn a_change_set_that_contradicts_the_registry_is_void_as_a_whole() {
 }
 
 #[test]
+fn a_text_of_many_reasons_has_an_end() {
+    let overtaken = (0..25).map(|at| ObjectRef::Agency(agency(&format!("a{at}")))).collect();
+    let text = Void::Overtaken(overtaken).to_string();
+    assert!(text.ends_with("agency/a9, and 15 more"), "{text}");
+    let one = Void::Overtaken(vec![ObjectRef::Agency(agency("a"))]).to_string();
+    assert_eq!(one, "changed by somebody else meanwhile: agency/a");
+}
+
+#[test]
 fn what_was_removed_can_come_again_after_its_removal() {
     let mut control = Control::default();
     let first = by_person(vec![put(&control, unit("a", "H62"))]);
