@@ -1,5 +1,6 @@
 //! Projecting: facts in offset order become rows, one SQL transaction per batch (architecture.md, hop 7).
 
+use std::error::Error as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use lgsp_types::UnixMs;
 use thiserror::Error;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
-use tracing::{error, warn};
+use tracing::{error, info, warn};
 
 /// Most bytes of records in one batch.
 const BATCH_BYTES_MAX: usize = 4 * 1024 * 1024;
@@ -159,10 +160,19 @@ impl Projector {
             match tried {
                 Err(error) if error.passes() => {
                     let pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
+                    let cause = error.source().map(ToString::to_string);
                     let error = &error as &dyn std::error::Error;
-                    error!(partition = self.partition, from, pause_ms, error, "projecting waits");
+                    error!(
+                        partition = self.partition,
+                        from, pause_ms, error, cause, "projecting waits"
+                    );
                 }
-                done => return done.map(Some),
+                done => {
+                    if pause > PAUSE_FIRST {
+                        info!(partition = self.partition, from, "projecting goes on");
+                    }
+                    return done.map(Some);
+                }
             }
             tokio::select! {
                 () = stop.cancelled() => return Ok(None),

@@ -55,7 +55,7 @@ impl SmallDisk {
     }
 
     /// A path on this disk as it is reached from outside of the namespace.
-    fn outside(&self, name: &str) -> PathBuf {
+    pub(crate) fn outside(&self, name: &str) -> PathBuf {
         let inside = self.mount.join(name);
         let root = format!("/proc/{}/root", self.holder.id());
         Path::new(&root).join(inside.strip_prefix("/").unwrap())

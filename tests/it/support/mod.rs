@@ -11,7 +11,6 @@ mod program;
 use std::path::PathBuf;
 
 pub(crate) use department::{Department, INFORMATION, JUSTICE, OUTSIDE, PROVINCE};
-pub(crate) use disk::SmallDisk;
 pub(crate) use home::Home;
 pub(crate) use lines::Lines;
 pub(crate) use node::Node;
