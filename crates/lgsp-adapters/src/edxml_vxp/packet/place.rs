@@ -229,7 +229,9 @@ impl<'a> Place<'a> {
         }
         match AgencyCode::parse(&word.text) {
             Ok(code) => Ok(Some(code)),
-            Err(AgencyCodeError::TooLong) => Err(word.too_long(35, "characters", findings)),
+            Err(error @ AgencyCodeError::TooLong) => {
+                Err(findings.report(FIELD_TOO_LONG, &word.path, error.to_string(), "shorten it"))
+            }
             Err(error) => Err(word.invalid(error, "write a code such as H62.11 or 000.00.11.H62", findings)),
         }
     }

@@ -146,7 +146,7 @@ fn text() -> impl Strategy<Value = String> {
 }
 
 fn node() -> impl Strategy<Value = Node> {
-    let section = text().prop_map(|text| Node::CData(text.replace("]]>", "").replace('\r', "")));
+    let section = text().prop_map(|text| Node::CData(text.replace('\r', "").replace("]]", "]_")));
     let comment = text().prop_map(|text| Node::Comment(text.replace(['-', '\r'], "")));
     let instruction = ("[a-w][a-z0-9]{0,3}", text()).prop_map(|(target, content)| Node::Instruction {
         target,

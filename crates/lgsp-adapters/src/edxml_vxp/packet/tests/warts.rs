@@ -248,6 +248,9 @@ fn a_zip_of_another_format_or_one_that_stays_a_zip_may_have_folders() {
             ("ATTACHMENT_ZIP", "entry 1 of the zip stands in a folder")
         );
     }
+    let none = packet("a.xlsx", "application/zip", "JVBERi0xLjQK").unwrap_err();
+    assert_eq!(none[0].what, "the file is called a zip and is none");
+    assert!(packet("a.zip", "application/zip", "JVBERi0xLjQK").is_ok());
     let cut = base64::engine::general_purpose::STANDARD.encode(&zip[..zip.len() - 1]);
     assert!(packet("a.docx", "application/docx", &cut).is_ok());
     assert!(
