@@ -1,3 +1,5 @@
+//! Registries that contradict themselves.
+
 use super::*;
 use crate::file::RegistryFile;
 use crate::sample::PROVINCE;

@@ -1,3 +1,5 @@
+//! Change sets: their bytes for ever, and which of them are void.
+
 use bytes::Bytes;
 
 use super::*;

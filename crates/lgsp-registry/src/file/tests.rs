@@ -1,3 +1,5 @@
+//! Registry files as operators get them wrong.
+
 use proptest::prelude::*;
 
 use super::*;

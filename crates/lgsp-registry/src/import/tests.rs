@@ -1,3 +1,5 @@
+//! A file imported again and again, beside people who edit too.
+
 use super::*;
 use crate::change::CHANGE_SET_MAX_BYTES;
 use crate::change::ChangeSet;

@@ -1,3 +1,5 @@
+//! What codes mean, and where deliveries go, around 1 July 2025.
+
 use super::*;
 use crate::model::Mode;
 use crate::sample::{PROVINCE, agency, code, control, day, noon, system};

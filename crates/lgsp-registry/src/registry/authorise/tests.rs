@@ -1,3 +1,5 @@
+//! Who is let in, who is refused, and with which words.
+
 use std::sync::Arc;
 
 use bytes::Bytes;
