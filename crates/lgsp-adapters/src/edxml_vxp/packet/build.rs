@@ -36,7 +36,7 @@ pub(super) struct Builder {
     open: Vec<Open>,
     nodes: usize,
     part: Option<Intake>,
-    /// How many elements were open inside the one whose part it is.
+    /// How many elements are open where its text stands.
     part_depth: usize,
     parts: Vec<Found>,
     begun: bool,
