@@ -7,7 +7,7 @@ use lgsp_types::{ADDRESSEES_MAX, ATTACHMENTS_MAX};
 use super::*;
 
 /// Far above what any of these takes (milliseconds), far below what an attack would want.
-const QUICK: Duration = Duration::from_secs(2);
+const QUICK: Duration = Duration::from_secs(5);
 
 /// The code, and how many bytes were read until it was clear.
 fn verdict(pieces: impl Iterator<Item = String>) -> (String, u64) {
