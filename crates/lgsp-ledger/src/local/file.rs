@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, params};
+use tracing::warn;
 
 use super::fault::{self, Kind};
 use super::sums;
@@ -232,7 +233,7 @@ fn immutable_uri(path: &Path) -> PathBuf {
 /// Held as long as somebody may write: `<file>.lock`, so that a reader of the ledger never meets it.
 #[derive(Debug)]
 pub(super) struct Lock {
-    _file: File,
+    pub(super) file: File,
 }
 
 impl Lock {
@@ -244,6 +245,19 @@ impl Lock {
             .open(beside(path, ".lock"));
         let file = file.map_err(TryLockError::Error)?;
         file.try_lock()?;
-        Ok(Self { _file: file })
+        Ok(Self { file })
+    }
+}
+
+/// Closing alone would not do: a process that is just being started by another thread holds our open files until its
+/// exec, and the lock with them (flock(2)).
+impl Drop for Lock {
+    fn drop(&mut self) {
+        if let Err(error) = self.file.unlock() {
+            warn!(
+                error = &error as &dyn std::error::Error,
+                "the writer's lock could not be given back"
+            );
+        }
     }
 }

@@ -172,3 +172,14 @@ fn a_second_writer_is_locked_out_and_a_reader_is_not() {
     drop(ledger);
     drop(folder.open());
 }
+
+#[test]
+fn a_lock_is_given_back_although_a_process_that_is_being_started_holds_our_files() {
+    let folder = Folder::new();
+    let lock = file::Lock::take(&folder.path()).unwrap();
+    let of_the_other = lock.file.try_clone().unwrap();
+    assert!(file::Lock::take(&folder.path()).is_err());
+    drop(lock);
+    drop(file::Lock::take(&folder.path()).unwrap());
+    drop(of_the_other);
+}

@@ -37,8 +37,17 @@ pub(super) struct Folder {
 
 impl Folder {
     pub(super) fn new() -> Self {
+        Self::at(tempfile::tempdir().unwrap())
+    }
+
+    /// For thousands of files whose durability nobody asks for.
+    pub(super) fn in_memory() -> Self {
+        Self::at(tempfile::tempdir_in("/dev/shm").unwrap())
+    }
+
+    fn at(folder: TempDir) -> Self {
         Self {
-            folder: tempfile::tempdir().unwrap(),
+            folder,
             made: AtomicUsize::new(0),
             killed: AtomicUsize::new(0),
         }

@@ -24,7 +24,7 @@ async fn a_kill_at_any_moment_loses_nothing_acknowledged() {
 
 #[tokio::test]
 async fn a_log_cut_anywhere_opens_to_a_dense_prefix() {
-    let folder = Folder::new();
+    let folder = Folder::in_memory();
     let ledger = folder.ledger(2);
     for nth in 0..30 {
         for partition in 0..2 {

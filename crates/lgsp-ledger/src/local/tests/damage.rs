@@ -96,7 +96,7 @@ fn random(state: &mut u64) -> u64 {
 
 /// Flips the byte at each place and counts how often the damage showed.
 fn flip_all(places: impl Iterator<Item = (usize, u8)>) -> (usize, usize) {
-    let (folder, runtime) = (Folder::new(), runtime());
+    let (folder, runtime) = (Folder::in_memory(), runtime());
     let (path, held) = runtime.block_on(closed(&folder, 60));
     let whole = fs::read(&path).unwrap();
     let (mut shown, mut flips) = (0, 0);
@@ -135,7 +135,7 @@ fn every_flip_in_the_files_header_ends_in_damaged_or_in_the_same_records() {
 
 #[test]
 fn a_file_cut_anywhere_is_not_opened() {
-    let (folder, runtime) = (Folder::new(), runtime());
+    let (folder, runtime) = (Folder::in_memory(), runtime());
     let (path, _) = runtime.block_on(closed(&folder, 60));
     let whole = fs::read(&path).unwrap();
     for length in (0..whole.len())
@@ -150,7 +150,7 @@ fn a_file_cut_anywhere_is_not_opened() {
 
 #[test]
 fn what_never_was_a_ledger_is_told_so_and_left_alone() {
-    let (folder, runtime) = (Folder::new(), runtime());
+    let (folder, runtime) = (Folder::in_memory(), runtime());
     let (path, _) = runtime.block_on(closed(&folder, 10));
     let mut zeroed = fs::read(&path).unwrap();
     zeroed[..100].fill(0);
@@ -204,7 +204,7 @@ async fn changed(folder: &Folder, sql: &str, row: impl rusqlite::Params) -> [Opt
 
 #[tokio::test]
 async fn every_flipped_bit_of_a_record_is_named_with_its_place() {
-    let folder = Folder::new();
+    let folder = Folder::in_memory();
     let (_, held) = closed(&folder, 4).await;
     let mut flips = 0;
     for (partition, entry) in (0_u32..)
