@@ -5,12 +5,15 @@
 mod case;
 mod forge;
 mod judge;
+mod ledger;
 mod start;
 mod wire;
 
-use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
 use std::time::Duration;
 
+use lgsp_adapters::edxml_vxp::client::items::ReceivedItem;
 use lgsp_adapters::edxml_vxp::client::source::Source;
 use lgsp_adapters::edxml_vxp::client::{MessageType, Service};
 
@@ -18,10 +21,13 @@ use crate::support::{Department, Home, INFORMATION, JUSTICE, Node, PROVINCE};
 use case::{Bytes, Call, Expected, Then, cases};
 use forge::Scene;
 use judge::{Bodies, CANARY, disagreements};
-use wire::{Seen, Sender, exchange};
+use ledger::{Facts, misrecorded};
+use wire::{Sender, exchange};
 
 /// All bad input together may cost the node so much memory. Source: reliability.md 8.
 const MEMORY_MAX_KB: u64 = 64 * 1024;
+/// One case may cost the node so much of a processor. Source: reliability.md 8, for XML.
+const CPU_TIME_MAX: Duration = Duration::from_secs(2);
 
 #[test]
 fn bad_packets_calls_and_connections_get_their_answers_and_harm_nothing() {
@@ -69,7 +75,9 @@ struct Stage {
     /// Sent before anything bad, and fetched in the end.
     kept: Vec<u8>,
     memory_kb: u64,
-    facts: BTreeMap<String, u64>,
+    facts: Facts,
+    /// Packets that must be stored by now.
+    accepted: usize,
     bodies: Bodies,
 }
 
@@ -92,34 +100,34 @@ impl Stage {
             own_delivery: only_delivery(&node, &INFORMATION),
             delivery: only_delivery(&node, &PROVINCE),
         };
-        let (memory_kb, facts) = (node.vm_hwm_kb(), node.fact_counts());
+        let mut facts = Facts::of(node.home().data().join("ledger/data.ledger"));
+        let accepted = facts.take().len();
         Self {
+            memory_kb: node.vm_hwm_kb(),
             node,
             scene,
             kept,
-            memory_kb,
             facts,
+            accepted,
             bodies: Bodies::new(),
         }
     }
 
     /// Plays one case, then a proper exchange, and writes down all that is not as it must be.
     fn play(&mut self, name: &str, number: usize, expected: &Expected, sender: &Sender<'_>, table: &mut Vec<String>) {
-        let seen: Seen = exchange(self.node.address(), sender);
+        let before = self.node.cpu_time();
+        let seen = exchange(self.node.address(), sender);
         let mut wrong = disagreements(name, expected, &seen, &mut self.bodies);
         assert!(self.node.is_alive(), "{name} ended the node:\n{}", self.node.log());
+        let spent = self.node.cpu_time() - before;
+        if spent > CPU_TIME_MAX {
+            wrong.push(format!("it cost the node {spent:?} of a processor"));
+        }
         if let Err(trouble) = self.proper_exchange(number) {
             wrong.push(format!("afterwards a proper call does not work: {trouble}"));
         }
-        let facts = self.node.fact_counts();
-        for (kind, more) in [("Rejected", expected.rejected), ("Accepted", expected.accepted + 1)] {
-            let count = |facts: &BTreeMap<String, u64>| facts.get(kind).copied().unwrap_or(0);
-            let added = count(&facts) - count(&self.facts);
-            if added != more {
-                wrong.push(format!("{added} facts {kind} were written, not {more}"));
-            }
-        }
-        self.facts = facts;
+        wrong.extend(misrecorded(expected, &self.facts.take()));
+        self.accepted += expected.accepted + 1;
         table.extend(wrong.into_iter().map(|wrong| format!("{name}: {wrong}")));
     }
 
@@ -128,11 +136,10 @@ impl Stage {
         let letter = packet(&PROVINCE, &(50_000 + number).to_string(), &JUSTICE);
         send(&self.node, &PROVINCE, &letter)?;
         let mut service = JUSTICE.service(&self.node);
-        let waiting = service
-            .received_list(MessageType::Edoc)
-            .map_err(|error| error.to_string())?;
         // Packets of the corpus that are accepted wait there too.
-        for item in waiting.iter().filter(|item| item.from == PROVINCE.code) {
+        let is_letter = |item: &ReceivedItem| item.from == PROVINCE.code;
+        let waiting = JUSTICE.wait_for(&self.node, MessageType::Edoc, |items| items.iter().any(is_letter));
+        for item in waiting.iter().filter(|item| is_letter(item)) {
             let same = fetch(&mut service, &item.doc_id)? == letter;
             service
                 .update_status(&item.doc_id, "done")
@@ -159,6 +166,16 @@ impl Stage {
             ));
         }
         self.node.stop();
+        for (folder, count) in [("objects", self.accepted), ("staging", 0)] {
+            let files = files(&self.node.home().data().join(folder));
+            if files != count {
+                wrong.push(format!("{files} files lie in {folder}, not {count}"));
+            }
+        }
+        let verified = self.node.verify(&["--objects"]);
+        if verified.code != Some(0) {
+            wrong.push(format!("ledger and objects do not verify: {verified:?}"));
+        }
         let secrets = [INFORMATION, JUSTICE, PROVINCE].map(|department| department.secret);
         for line in self.node.log().lines() {
             if secrets.iter().chain([&CANARY]).any(|word| line.contains(word)) {
@@ -170,6 +187,12 @@ impl Stage {
         }
         wrong
     }
+}
+
+/// How many files lie in a folder and below.
+fn files(folder: &Path) -> usize {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries.map(|path| if path.is_dir() { files(&path) } else { 1 }).sum()
 }
 
 fn packet(from: &Department, number: &str, to: &Department) -> Vec<u8> {
@@ -195,7 +218,7 @@ fn fetch(service: &mut Service, delivery: &str) -> Result<Vec<u8>, String> {
 }
 
 fn only_delivery(node: &Node, to: &Department) -> String {
-    let waiting = to.service(node).received_list(MessageType::Edoc).unwrap();
+    let waiting = to.wait_for(node, MessageType::Edoc, |items| !items.is_empty());
     let [item] = waiting.as_slice() else {
         panic!("{} deliveries wait for {}", waiting.len(), to.code);
     };

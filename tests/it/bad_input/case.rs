@@ -182,8 +182,8 @@ pub(super) struct Expected {
     pub(super) empty: bool,
     pub(super) same_as: Option<String>,
     /// Facts that the case adds.
-    pub(super) rejected: u64,
-    pub(super) accepted: u64,
+    pub(super) rejected: usize,
+    pub(super) accepted: usize,
 }
 
 impl Call {
@@ -212,8 +212,8 @@ impl Call {
             names: self.names.clone(),
             empty: self.empty,
             same_as: self.same_as.clone(),
-            rejected: u64::from(self.fact.unwrap_or(refused)),
-            accepted: u64::from(is_message),
+            rejected: usize::from(self.fact.unwrap_or(refused)),
+            accepted: usize::from(is_message),
             error,
         }
     }
@@ -226,7 +226,7 @@ impl Bytes {
             ends: self.ends,
             error: self.error.clone().unwrap_or_default(),
             reason: self.reason.clone(),
-            rejected: u64::from(self.fact),
+            rejected: usize::from(self.fact),
             ..Expected::default()
         }
     }

@@ -83,11 +83,13 @@ fn read_more(stream: &mut TcpStream, received: &mut Vec<u8>) -> io::Result<usize
     Ok(read)
 }
 
-/// The answers in the bytes, each framed by its length.
+/// The answers in the bytes, each framed by its length; "go on" is no answer.
 fn answers(mut bytes: Vec<u8>) -> (Vec<Answer>, Vec<u8>) {
     let mut answers = Vec::new();
     while let Some((answer, length)) = first_answer(&bytes) {
-        answers.push(answer);
+        if answer.status >= 200 {
+            answers.push(answer);
+        }
         bytes.drain(..length);
     }
     (answers, bytes)

@@ -2,12 +2,18 @@
 //!
 //! They are those of tests/data/registry/test.toml.
 
-use lgsp_adapters::edxml_vxp::client::Service;
+use std::time::{Duration, Instant};
+
 use lgsp_adapters::edxml_vxp::client::builder::attachment::{Attachment, Content};
 use lgsp_adapters::edxml_vxp::client::builder::{DocumentPacket, Organ, ResponseFor, Signer, StatusPacket};
+use lgsp_adapters::edxml_vxp::client::items::ReceivedItem;
 use lgsp_adapters::edxml_vxp::client::sign::Timestamp;
+use lgsp_adapters::edxml_vxp::client::{MessageType, Service};
 
 use super::Node;
+
+/// Longest wait for something to be in a list.
+const TIME_LIMIT: Duration = Duration::from_secs(30);
 
 /// A department and its document system.
 #[derive(Clone, Copy, Debug)]
@@ -57,6 +63,24 @@ impl Department {
     pub(crate) fn service_at(&self, vxp: &str) -> Service {
         let timestamp = Timestamp::written("25112026T080000+0000");
         Service::new(vxp, self.system, self.secret, &timestamp).unwrap()
+    }
+
+    /// What waits for it, once something does that `suffices`: a letter that was accepted a moment ago may not be in the
+    /// list yet. Asks again and again, as document systems do; what waits after the time limit is what there is.
+    pub(crate) fn wait_for(
+        &self,
+        node: &Node,
+        kind: MessageType,
+        suffices: impl Fn(&[ReceivedItem]) -> bool,
+    ) -> Vec<ReceivedItem> {
+        let mut service = self.service(node);
+        let deadline = Instant::now() + TIME_LIMIT;
+        loop {
+            let items = service.received_list(kind).unwrap();
+            if suffices(&items) || Instant::now() > deadline {
+                return items;
+            }
+        }
     }
 
     fn organ(&self) -> Organ {
