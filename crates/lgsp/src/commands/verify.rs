@@ -285,18 +285,24 @@ impl Walked {
     }
 }
 
-/// The sealer's hashes of one log in offset order, where they are at hand.
-struct SealedHashes(BufReader<File>);
+/// The sealer's hashes of one log in offset order, as far as they were there when they were asked for.
+struct SealedHashes {
+    file: BufReader<File>,
+    ended: bool,
+}
 
 impl SealedHashes {
     fn open(path: &Path) -> Option<Self> {
-        File::open(path).ok().map(|file| Self(BufReader::new(file)))
+        let file = BufReader::new(File::open(path).ok()?);
+        Some(Self { file, ended: false })
     }
 
-    /// The next hash; none once they end.
+    /// The next hash; none once they end. A running node may add more later: those belong to records that were passed
+    /// without one, so there is none for ever.
     fn next(&mut self) -> Option<Digest> {
         let mut hash = [0; 32];
-        self.0.read_exact(&mut hash).ok().map(|()| Digest::from_bytes(hash))
+        self.ended = self.ended || self.file.read_exact(&mut hash).is_err();
+        (!self.ended).then(|| Digest::from_bytes(hash))
     }
 }
 
@@ -314,5 +320,23 @@ pub(super) fn hash_file(path: &Path) -> io::Result<(Digest, u64)> {
         }
         context.update(buffer.get(..read).unwrap_or_default());
         size += read as u64;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    #[test]
+    fn hashes_that_are_added_after_their_end_was_seen_are_not_taken_for_those_of_later_records() {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(&[1; 32 + 7]).unwrap();
+        let mut hashes = SealedHashes::open(file.path()).unwrap();
+        assert_eq!(hashes.next(), Some(Digest::from_bytes([1; 32])));
+        assert_eq!(hashes.next(), None);
+        file.write_all(&[1; 2 * 32 - 7]).unwrap();
+        assert_eq!(hashes.next(), None);
     }
 }
