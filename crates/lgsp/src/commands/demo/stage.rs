@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 
 use serde_json::{Value, json};
+use tokio::signal::unix::{SignalKind, signal};
 
 use super::cast::{self, System};
 use super::narrator::Narrator;
@@ -44,6 +45,7 @@ impl Stage {
             .stdin(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()?;
+        pass_on_signals(node.id())?;
         let lines = node
             .stderr
             .take()
@@ -127,22 +129,46 @@ impl Stage {
         Ok(())
     }
 
-    /// Waits until the node ends: Ctrl-C reaches it as it reaches us.
+    /// Waits until the node ends: what tells us to stop is passed on to it.
     pub(super) fn wait(mut self) -> Result<(), Failure> {
         ended_well(self.node.wait()?)
     }
 
     /// Tells the node to stop, and waits until it has.
     pub(super) fn lower(mut self) -> Result<(), Failure> {
-        let told = Command::new("kill")
-            .arg("-TERM")
-            .arg(self.node.id().to_string())
-            .status()?;
-        if !told.success() {
+        if !tell_to_stop(self.node.id())? {
             return Err(Failure::cannot("the node could not be told to stop"));
         }
         ended_well(self.node.wait()?)
     }
+}
+
+/// From now on SIGTERM and Ctrl-C end the node, and the demo with it: whoever stops the demo leaves no node behind.
+fn pass_on_signals(node: u32) -> io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let listening = runtime.enter();
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    drop(listening);
+    std::thread::spawn(move || {
+        runtime.block_on(async {
+            loop {
+                tokio::select! {
+                    _ = terminate.recv() => {}
+                    _ = interrupt.recv() => {}
+                }
+                // A node that is gone already cannot be told.
+                drop(tell_to_stop(node));
+            }
+        });
+    });
+    Ok(())
+}
+
+/// SIGTERM; false if there is no such process.
+fn tell_to_stop(node: u32) -> io::Result<bool> {
+    let told = Command::new("kill").arg("-TERM").arg(node.to_string()).status()?;
+    Ok(told.success())
 }
 
 impl Drop for Stage {
