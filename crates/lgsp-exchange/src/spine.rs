@@ -258,7 +258,11 @@ impl Spine {
     pub async fn stop(&self, grace: Duration) {
         self.stop.cancel();
         self.tasks.close();
-        if tokio::time::timeout(grace, self.tasks.wait()).await.is_err() {
+        let ended = async {
+            self.tasks.wait().await;
+            self.store.close().await;
+        };
+        if tokio::time::timeout(grace, ended).await.is_err() {
             warn!("the stop did not wait for everything");
         }
         info!("the exchange has stopped");

@@ -128,7 +128,7 @@ pub enum StoreError {
     #[error("there is no room for the store")]
     Full,
     /// Stop and make the store again from the ledger.
-    #[error("the store is damaged: stop the node and run `lgsp rebuild`")]
+    #[error("the store is damaged: stop the node and run `lgsp rebuild --replace`")]
     Damaged {
         #[source]
         source: Cause,

@@ -19,18 +19,21 @@ use super::schema::{APPLICATION_ID, INDEXES, TABLES, VERSION};
 pub enum OpenError {
     /// Make it again from the ledger.
     #[error(
-        "the store at {path} has tables of version {found}, this program uses version {VERSION}: run `lgsp rebuild`"
+        "the store at {path} has tables of version {found}, this program uses version {VERSION}: \
+         run `lgsp rebuild --replace`"
     )]
     OtherVersion { path: PathBuf, found: i64 },
     /// Correct the settings; if they are right, make the store again from the ledger.
-    #[error("the store at {path} belongs to {found}, not to {wanted}: correct the settings or run `lgsp rebuild`")]
+    #[error(
+        "the store at {path} belongs to {found}, not to {wanted}: correct the settings or run `lgsp rebuild --replace`"
+    )]
     OtherLedger {
         path: PathBuf,
         found: String,
         wanted: String,
     },
     /// Make it again from the ledger.
-    #[error("the store at {path} is damaged or is no store: run `lgsp rebuild`")]
+    #[error("the store at {path} is damaged or is no store: run `lgsp rebuild --replace`")]
     Damaged {
         path: PathBuf,
         #[source]
