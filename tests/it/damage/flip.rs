@@ -40,7 +40,7 @@ impl Whole {
                 bytes: fs::read(path).unwrap(),
                 records,
             },
-            other => panic!("{} is damaged already: {other:?}", path.display()),
+            seen @ (Seen::NotOpened | Seen::Damaged(..)) => panic!("{} is damaged already: {seen:?}", path.display()),
         }
     }
 

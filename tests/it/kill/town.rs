@@ -63,7 +63,7 @@ impl Town {
     }
 
     /// Waits until everybody has ended well, and reads what they wrote.
-    pub(super) fn to_the_end(mut self) -> Told {
+    pub(super) fn work_to_the_end(mut self) -> Told {
         let in_time = self.journal.wait_for_end(TIME_LIMIT);
         for client in &mut self.clients {
             if !in_time {

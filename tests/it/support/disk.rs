@@ -97,7 +97,10 @@ impl SmallDisk {
 
     fn resize(&self, bytes: u64) {
         let mut mount = Command::new("mount");
-        mount.args(["-o", &format!("remount,size={bytes}")]).arg(&self.mount);
+        // What the kernel says of the disk is not given back to it: it knows no such user inside of a namespace.
+        mount
+            .args(["--options-mode", "ignore", "-o", &format!("remount,size={bytes}")])
+            .arg(&self.mount);
         let resized = self.inside(&mount).status().unwrap();
         assert!(resized.success(), "the disk cannot be given {bytes} bytes");
     }
