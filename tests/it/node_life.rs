@@ -22,7 +22,9 @@ fn a_node_that_is_told_to_stop_stops_well_and_starts_again_with_all_it_had() {
         (INFORMATION, MessageType::Edoc, &letter),
         (JUSTICE, MessageType::Status, &status),
     ] {
-        let sent = from.service(&node).send_edoc(from.code, None, kind, Source::Bytes(packet));
+        let sent = from
+            .service(&node)
+            .send_edoc(from.code, None, kind, Source::Bytes(packet));
         assert!(sent.unwrap().is_ok());
     }
     let before = only_letter(&node);

@@ -252,6 +252,7 @@ pub(super) struct Configuration {
     pub(super) commands: Vec<Start>,
     #[serde(default = "wrong_settings")]
     pub(super) exit: i32,
+    pub(super) code: Option<String>,
     pub(super) subject: Option<String>,
     pub(super) place: Option<String>,
     #[serde(default)]

@@ -35,13 +35,26 @@ impl Facts {
 /// What is wrong with the facts that a case and the proper exchange behind it left.
 pub(super) fn misrecorded(expected: &Expected, facts: &[Fact]) -> Vec<String> {
     let mut wrong = Vec::new();
-    let accepted = facts.iter().filter(|fact| matches!(fact.what, What::Accepted(_))).count();
+    let accepted = facts
+        .iter()
+        .filter(|fact| matches!(fact.what, What::Accepted(_)))
+        .count();
     if accepted != expected.accepted + 1 {
-        wrong.push(format!("{accepted} packets were accepted, with the proper one, not {}", expected.accepted + 1));
+        wrong.push(format!(
+            "{accepted} packets were accepted, with the proper one, not {}",
+            expected.accepted + 1
+        ));
     }
-    let rejected: Vec<&Fact> = facts.iter().filter(|fact| matches!(fact.what, What::Rejected { .. })).collect();
+    let rejected: Vec<&Fact> = facts
+        .iter()
+        .filter(|fact| matches!(fact.what, What::Rejected { .. }))
+        .collect();
     if rejected.len() != expected.rejected {
-        wrong.push(format!("{} refusals were recorded, not {}", rejected.len(), expected.rejected));
+        wrong.push(format!(
+            "{} refusals were recorded, not {}",
+            rejected.len(),
+            expected.rejected
+        ));
     }
     for fact in rejected {
         if let What::Rejected { reason, .. } = &fact.what
