@@ -5,11 +5,21 @@ mod bad_input;
 #[cfg(test)]
 mod damage;
 #[cfg(test)]
+mod demo;
+#[cfg(test)]
 mod full;
 #[cfg(test)]
 mod kill;
 #[cfg(test)]
 mod node_life;
+#[cfg(test)]
+mod rebuild;
+#[cfg(test)]
+mod samples;
+#[cfg(test)]
+mod story;
+#[cfg(test)]
+mod streaming;
 #[cfg(test)]
 mod support;
 #[cfg(test)]

@@ -83,6 +83,11 @@ impl Home {
         self.data().join("secrets").join(system).join("current")
     }
 
+    /// Gives the node the secret of one more system.
+    pub(crate) fn add_secret(&self, reference: &str, secret: &str) {
+        write_secret(&self.secret_of(reference), secret.as_bytes());
+    }
+
     /// Writes the settings and says where.
     pub(crate) fn settings_file(&self) -> PathBuf {
         let path = self.root().join("lgsp.toml");

@@ -2,6 +2,7 @@
 
 mod arrival;
 mod department;
+mod desk;
 mod disk;
 mod home;
 mod lines;
@@ -11,6 +12,7 @@ mod program;
 use std::path::PathBuf;
 
 pub(crate) use department::{Department, INFORMATION, JUSTICE, OUTSIDE, PROVINCE};
+pub(crate) use desk::{Way, written, written_status};
 pub(crate) use home::Home;
 pub(crate) use lines::Lines;
 pub(crate) use node::Node;
