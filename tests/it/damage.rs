@@ -260,8 +260,7 @@ fn a_flipped_bit_of_an_object_is_found_before_its_packet_is_whole() {
         assert!(sent.unwrap().is_ok());
     }
     let mut justice = JUSTICE.service(&node);
-    let items = justice.received_list(MessageType::Edoc).unwrap();
-    assert_eq!(items.len(), 2);
+    let items = JUSTICE.wait_for(&node, MessageType::Edoc, |items| items.len() == 2);
     for (offset, (item, packet)) in items.iter().zip([&small, &large]).enumerate() {
         let object = object(&node, packet);
         for place in [0, packet.len() / 2, packet.len() - 1] {

@@ -31,7 +31,7 @@ fn a_full_disk_of_the_ledger_turns_letters_away_until_there_is_room() {
     node.home().small_disk().leave_free(160 * KIB);
     desk.offer_until_turned_away(&node);
     node.home().small_disk().leave_free(0);
-    assert_eq!(waiting(&node).len(), desk.sent.len());
+    waiting_in_all(&node, desk.sent.len());
     assert!(
         download(&node, &collected).unwrap() == fetched,
         "what was collected is not handed out"
@@ -44,7 +44,7 @@ fn a_full_disk_of_the_ledger_turns_letters_away_until_there_is_room() {
     // Even a node that is killed and started now shows what there is.
     node.kill();
     node.restart();
-    assert_eq!(waiting(&node).len(), desk.sent.len());
+    waiting_in_all(&node, desk.sent.len());
     desk.offer(&node, LETTERS_MAX);
 
     node.home().small_disk().make_room();
@@ -59,7 +59,7 @@ fn a_ledger_with_all_its_pages_turns_letters_away_until_it_may_have_more() {
     let mut node = Node::start(home);
     let mut desk = Desk::default();
     desk.offer_until_turned_away(&node);
-    assert_eq!(waiting(&node).len(), desk.sent.len());
+    waiting_in_all(&node, desk.sent.len());
 
     node.stop();
     let mut home = node.into_home();
@@ -81,7 +81,7 @@ fn a_full_disk_of_the_objects_turns_large_letters_away_until_there_is_room() {
     node.home().small_disk().leave_free(2_000 * KIB);
     desk.offer_until_turned_away(&node);
     assert!(desk.sent.len() > 2, "{desk:?}");
-    assert_eq!(waiting(&node).len(), desk.sent.len());
+    waiting_in_all(&node, desk.sent.len());
     let staging = node.home().small_disk().outside("staging");
     assert_eq!(
         fs::read_dir(staging).unwrap().count(),
@@ -146,7 +146,7 @@ fn a_full_disk_of_the_store_holds_the_projection_up_until_there_is_room() {
     assert!(refused.err.contains("there is no room"), "{refused:?}");
     node.home().small_disk().make_room();
     node.restart();
-    assert_eq!(waiting(&node).len(), desk.sent.len() - 1);
+    waiting_in_all(&node, desk.sent.len() - 1);
     desk.collected.push(fetched);
     desk.all_arrive_once(node);
 }
@@ -212,11 +212,12 @@ impl Desk {
 
     /// Each letter that was answered OK comes once, as it was sent; a repeat changes nothing; the ledger agrees.
     fn all_arrive_once(mut self, mut node: Node) {
+        let doc_ids = waiting_in_all(&node, self.sent.len() - self.collected.len());
         for (number, doc_id) in &self.sent {
             let again = send(&mut INFORMATION.service(&node), &self.letter(*number)).unwrap();
             assert_eq!(again.doc_id.as_ref(), Some(doc_id), "letter {number}");
         }
-        for doc_id in waiting(&node) {
+        for doc_id in doc_ids {
             self.collected.push(download(&node, &doc_id).unwrap());
             JUSTICE.service(&node).update_status(&doc_id, "done").unwrap();
         }
@@ -253,9 +254,15 @@ fn waiting(node: &Node) -> Vec<String> {
     items.into_iter().map(|item| item.doc_id).collect()
 }
 
+/// So many letters wait, now or in a moment.
+fn waiting_in_all(node: &Node, count: usize) -> Vec<String> {
+    let items = JUSTICE.wait_for(node, MessageType::Edoc, |items| items.len() >= count);
+    assert_eq!(items.len(), count);
+    items.into_iter().map(|item| item.doc_id).collect()
+}
+
 fn only_one_waits(node: &Node) -> String {
-    let [doc_id] = <[String; 1]>::try_from(waiting(node)).unwrap();
-    doc_id
+    waiting_in_all(node, 1).remove(0)
 }
 
 fn download(node: &Node, doc_id: &str) -> Result<Vec<u8>, CallError> {

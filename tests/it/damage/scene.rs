@@ -73,7 +73,7 @@ pub(super) fn after_a_day() -> Node {
     }
     assert_eq!(send(&mut sender, "3", NOBODY), Err(Some(String::from("18"))));
     let mut receiver = JUSTICE.service(&node);
-    let items = receiver.received_list(MessageType::Edoc).unwrap();
+    let items = JUSTICE.wait_for(&node, MessageType::Edoc, |items| items.len() == 2);
     for (item, outcome) in items.iter().zip(["done", "fail"]) {
         receiver.download_edoc(&item.doc_id, &mut Vec::new()).unwrap();
         receiver.update_status(&item.doc_id, outcome).unwrap();
