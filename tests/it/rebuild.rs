@@ -273,11 +273,15 @@ fn a_store_that_is_damaged_keeps_the_node_from_starting_until_it_is_made_again()
     let hashes = rebuilt_whole(&node);
     let before = without_marks(&seen(&node));
     let store = node.home().data().join("store.sqlite");
-    let damages: [Damage; 2] = [
+    let damages: [Damage; 3] = [
         ("its beginning is another", |file| {
             file.write_all_at(b"not a store of ours", 0).unwrap();
         }),
         ("it is cut off", |file| file.set_len(4096 * 3 + 100).unwrap()),
+        ("its second half is blank", |file| {
+            let half = file.metadata().unwrap().len() / 2;
+            file.write_all_at(&vec![0; half.try_into().unwrap()], half).unwrap();
+        }),
     ];
     for (what, damage) in damages {
         node.stop();
