@@ -204,7 +204,9 @@ impl Node {
 
     /// Has the ledger checked offline, beside the node or without it, by the key that was noted at the first start.
     pub(crate) fn verify(&self, arguments: &[&str]) -> Ended {
-        let mut command = self.home.to_lgsp(&["verify", "--json", "--key", &self.log_key, "--data"]);
+        let mut command = self
+            .home
+            .to_lgsp(&["verify", "--json", "--key", &self.log_key, "--data"]);
         command.arg(self.home.data()).args(arguments);
         program::run(command)
     }
@@ -214,8 +216,13 @@ impl Node {
         let ended = self.verify(&[]);
         let told: Value = serde_json::from_str(&ended.out).unwrap_or_else(|_| panic!("no report: {ended:?}"));
         assert_eq!(told["findings"], json!([]), "the ledger does not verify: {ended:?}");
-        let counts = told["facts"].as_object().unwrap_or_else(|| panic!("no facts are counted in {told}"));
-        counts.iter().map(|(kind, count)| (kind.clone(), count.as_u64().unwrap())).collect()
+        let counts = told["facts"]
+            .as_object()
+            .unwrap_or_else(|| panic!("no facts are counted in {told}"));
+        counts
+            .iter()
+            .map(|(kind, count)| (kind.clone(), count.as_u64().unwrap()))
+            .collect()
     }
 }
 
