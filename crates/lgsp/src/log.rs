@@ -1,8 +1,12 @@
 //! Structured logs on standard error. Never in them: payloads, secrets, names and ids of persons.
 
+mod json;
+
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::format::JsonFields;
 
 use crate::settings::{Log, LogFormat};
+use json::JsonLine;
 
 /// Reads log directives; the error says what is wrong with them.
 pub(crate) fn directives(text: &str) -> Result<EnvFilter, String> {
@@ -19,6 +23,6 @@ pub(crate) fn start(settings: &Log) -> Result<(), Box<dyn std::error::Error + Se
         .with_env_filter(directives(&settings.filter)?);
     match settings.format {
         LogFormat::Text => lines.try_init(),
-        LogFormat::Json => lines.json().flatten_event(true).try_init(),
+        LogFormat::Json => lines.fmt_fields(JsonFields::new()).event_format(JsonLine).try_init(),
     }
 }

@@ -9,17 +9,24 @@ use tracing::info;
 
 use super::{Failure, NodeArguments};
 use crate::node;
+use crate::settings::LogFormat;
 
 /// Runs a node; its folder, ledgers and keys are made at the first start
 #[derive(Debug, Args)]
 pub(crate) struct Serve {
     #[command(flatten)]
     node: NodeArguments,
+    /// Write the log as JSON, one object per line, whatever log.format says
+    #[arg(long)]
+    json: bool,
 }
 
 impl Serve {
     pub(super) fn run(self) -> Result<ExitCode, Failure> {
-        let settings = self.node.load()?.settings;
+        let mut settings = self.node.load()?.settings;
+        if self.json {
+            settings.log.format = LogFormat::Json;
+        }
         crate::log::start(&settings.log).map_err(|error| Failure::cannot(error as Box<dyn std::error::Error>))?;
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         runtime.block_on(async move {
