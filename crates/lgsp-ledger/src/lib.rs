@@ -12,4 +12,6 @@ mod ledger;
 mod local;
 
 pub use ledger::{Append, Appended, Cause, Entry, Ledger, RECORD_BYTES_MAX, ReadError, ReadLimit, Refusal};
-pub use local::{Clock, CreateError, Entries, Local, Manifest, OpenError, PARTITIONS_MAX, Reader, Settings};
+pub use local::{
+    Clock, CreateError, Entries, Local, Manifest, OpenError, PARTITIONS_MAX, Reader, Settings, is_ledger_name,
+};

@@ -25,7 +25,7 @@ use tokio::sync::{oneshot, watch};
 use tracing::error;
 
 pub use check::{Manifest, OpenError};
-pub use file::{CreateError, PARTITIONS_MAX};
+pub use file::{CreateError, PARTITIONS_MAX, is_ledger_name};
 pub use reader::{Entries, Reader};
 
 use crate::ledger::{Append, Entry, Ledger, RECORD_BYTES_MAX, ReadError, ReadLimit, Refusal};

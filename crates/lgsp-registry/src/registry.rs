@@ -122,13 +122,17 @@ impl Registry {
     /// What an adapter may know of a system; none if it is unknown or not active now.
     #[must_use]
     pub fn system(&self, id: &SystemId, now: UnixMs) -> Option<SystemView> {
-        let system = self.active_system(id, now.day_in_vietnam())?;
-        Some(SystemView {
-            system: system.id.clone(),
-            agency: system.agency.clone(),
-            secret_ref: system.secret_ref.clone().map(String::from),
-            key_id: system.key_id.clone().map(String::from).unwrap_or_default(),
-        })
+        self.active_system(id, now.day_in_vietnam()).map(system_view)
+    }
+
+    /// Every system that is active now, by id.
+    #[must_use]
+    pub fn systems(&self, now: UnixMs) -> Vec<SystemView> {
+        let today = now.day_in_vietnam();
+        let active = self.systems.values().filter(|system| system.life().contains(today));
+        let mut views: Vec<SystemView> = active.map(|system| system_view(system)).collect();
+        views.sort_unstable_by(|one, other| one.system.cmp(&other.system));
+        views
     }
 
     fn active_system(&self, id: &SystemId, day: DocumentDate) -> Option<&System> {
@@ -141,6 +145,15 @@ impl Registry {
     pub fn agencies(&self, as_of: DocumentDate) -> Vec<AgencyView> {
         let begun = self.listed.iter().filter(|agency| agency.life().begun_by(as_of));
         begun.map(|agency| view(agency, as_of)).collect()
+    }
+}
+
+fn system_view(system: &System) -> SystemView {
+    SystemView {
+        system: system.id.clone(),
+        agency: system.agency.clone(),
+        secret_ref: system.secret_ref.clone().map(String::from),
+        key_id: system.key_id.clone().map(String::from).unwrap_or_default(),
     }
 }
 

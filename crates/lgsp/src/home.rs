@@ -32,6 +32,8 @@ pub(crate) enum HomeError {
     NoKey { path: PathBuf },
     #[error("a ledger cannot be made")]
     Ledger(#[from] CreateError),
+    #[error("the ledger {path} is missing while its store is there: restore it from where it was kept")]
+    LedgerLost { path: PathBuf },
     #[error("the node's keys cannot be made")]
     Key(#[from] KeyError),
     #[error("{path} is missing while the ledger is there: restore it from where it was kept")]
@@ -112,6 +114,10 @@ impl Home {
             (self.data_ledger(), name.to_owned(), partitions),
         ] {
             if !path.exists() {
+                // The store is made after the ledgers: where it is, they were.
+                if self.store().exists() {
+                    return Err(HomeError::LedgerLost { path });
+                }
                 Local::create(&path, &name, partitions, now.0)?;
             }
         }

@@ -2,6 +2,8 @@
 
 mod json;
 
+use std::io::IsTerminal;
+
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::format::JsonFields;
 
@@ -20,6 +22,8 @@ pub(crate) fn directives(text: &str) -> Result<EnvFilter, String> {
 pub(crate) fn start(settings: &Log) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let lines = tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
+        // Colours are for a person at a terminal who did not say no (no-color.org).
+        .with_ansi(std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none())
         .with_env_filter(directives(&settings.filter)?);
     match settings.format {
         LogFormat::Text => lines.try_init(),

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use lgsp_adapters::edxml_vxp::server::{BindError, Server};
+use lgsp_adapters::edxml_vxp::server::{BindError, Server, UnusableSecret};
 use lgsp_exchange::{ImportError, Limits, Parts, Spine};
 use lgsp_ledger::{Local, OpenError};
 use lgsp_store::{ObjectSettings, Objects, SqliteStore};
@@ -39,6 +39,8 @@ pub(crate) enum NodeError {
     Objects(#[from] lgsp_store::ObjectError),
     #[error("the façade cannot be served")]
     Facade(#[from] BindError),
+    #[error(transparent)]
+    Secret(#[from] UnusableSecret),
     #[error("the exchange cannot start")]
     Start(#[from] lgsp_exchange::StartError),
     #[error("the registry is wrong:\n{0}")]
@@ -102,7 +104,9 @@ async fn serve_on(
     import(settings, spine).await?;
     let serve_error = |what| move |source| NodeError::Serve { what, source };
     let exchange = Arc::clone(spine) as Arc<dyn lgsp_types::Exchange>;
+    let now = clock();
     let facade = Server::bind(&settings.vxp, &home.secrets(), exchange, Arc::new(objects), clock)?;
+    facade.check_secrets(&spine.ruling().registry.systems(now))?;
     let socket = operations::bind(&home.socket()).map_err(serve_error("the operations socket"))?;
     let vxp = format!("http://{}", facade.local_addr());
     let announcement = json!({ "pid": std::process::id(), "vxp": vxp });

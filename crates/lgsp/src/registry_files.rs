@@ -4,8 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use lgsp_registry::{ChangeSet, ConfigError, Control, plan_import};
+use lgsp_types::ReasonCode;
 
-use crate::settings::{Problem, Problems};
+use crate::settings::{CONFIG_FIELD, CONFIG_UNREADABLE, Problem, Problems};
 
 /// Largest registry file, in bytes.
 const FILE_BYTES_MAX: u64 = 16 * 1024 * 1024;
@@ -40,6 +41,7 @@ pub(crate) fn read(paths: &[PathBuf]) -> Result<Vec<RegistryFile>, Problems> {
         if let Some(other) = files.iter().take(at).find(|other| other.name == file.name) {
             let what = format!("has the same name as {}", other.path.display());
             problems.push(problem(
+                CONFIG_FIELD,
                 &file.path,
                 what,
                 "rename one: a file's name is what its objects are known by",
@@ -91,12 +93,18 @@ fn read_one(path: &Path) -> Result<RegistryFile, String> {
 }
 
 fn unreadable(path: &Path, what: String) -> Problem {
-    problem(path, what, "name readable files or folders in registry.files")
+    problem(
+        CONFIG_UNREADABLE,
+        path,
+        what,
+        "name readable files or folders in registry.files",
+    )
 }
 
-fn problem(path: &Path, what: String, mend: &str) -> Problem {
+fn problem(code: ReasonCode, path: &Path, what: String, mend: &str) -> Problem {
     let path = path.display().to_string();
     Problem {
+        code,
         subject: "registry.files".to_owned(),
         what,
         place: path,
@@ -115,7 +123,7 @@ pub(crate) fn check(paths: &[PathBuf]) -> Result<(), Problems> {
         for change_set in import.change_sets {
             control
                 .apply(ChangeSet::event_id(&change_set.bytes), &change_set.bytes)
-                .map_err(|void| problem(&file.path, void.to_string(), "correct what is named"))?;
+                .map_err(|void| problem(CONFIG_FIELD, &file.path, void.to_string(), "correct what is named"))?;
         }
     }
     Ok(())
@@ -124,6 +132,7 @@ pub(crate) fn check(paths: &[PathBuf]) -> Result<(), Problems> {
 /// The mistakes of one file as problems with its place.
 pub(crate) fn problems(file: &RegistryFile, mistakes: Vec<ConfigError>) -> Problems {
     let problem = |mistake: ConfigError| Problem {
+        code: mistake.code,
         subject: mistake.path,
         what: mistake.what,
         place: format!("{}:{}", file.path.display(), mistake.line),

@@ -14,7 +14,7 @@ use serde::Deserialize;
 
 #[cfg(test)]
 use layers::Origin;
-pub(crate) use problem::{Problem, Problems};
+pub(crate) use problem::{CONFIG_FIELD, CONFIG_UNREADABLE, Problem, Problems};
 
 /// The file that is built in.
 pub(crate) const REFERENCE: &str = include_str!("../../../config/lgsp.toml");
@@ -177,6 +177,13 @@ impl Settings {
                 )
             })
             .collect();
+        wrong.extend(self.other_mistakes());
+        wrong
+    }
+
+    /// What no least and most can say.
+    fn other_mistakes(&self) -> Vec<(&'static str, String, String)> {
+        let mut wrong = Vec::new();
         if !matches!(self.ledger.pages_max, 0 | 64..=4_294_967_294) {
             let mend = "choose 0, or 64 to 4294967294".to_owned();
             wrong.push((
@@ -184,6 +191,11 @@ impl Settings {
                 format!("{} is out of bounds", self.ledger.pages_max),
                 mend,
             ));
+        }
+        if !lgsp_ledger::is_ledger_name(&self.ledger.name) {
+            let what = "is no name of a ledger".to_owned();
+            let mend = "choose 1 to 64 characters out of a-z, 0-9, `-` and `.`".to_owned();
+            wrong.push(("ledger.name", what, mend));
         }
         if self.registry.files.is_empty() {
             let mend = "name at least one file or folder".to_owned();

@@ -75,7 +75,7 @@ pub(super) fn create(path: &Path, name: &str, partitions: u32, created_ms: u64) 
     if partitions == 0 || partitions > PARTITIONS_MAX {
         return Err(CreateError::Partitions { partitions });
     }
-    if !is_name(name) {
+    if !is_ledger_name(name) {
         return Err(CreateError::Name);
     }
     let failed = |source: Cause| CreateError::Io {
@@ -98,8 +98,10 @@ pub(super) fn create(path: &Path, name: &str, partitions: u32, created_ms: u64) 
     settle(&draft, path).map_err(|source| failed(source.into()))
 }
 
-/// The name stands in positions and receipts, which people read and type.
-fn is_name(name: &str) -> bool {
+/// Whether a ledger can have this name: 1 to 64 characters out of `a-z`, `0-9`, `-` and `.`. It stands in positions and
+/// receipts, which people read and type.
+#[must_use]
+pub fn is_ledger_name(name: &str) -> bool {
     let good = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '.';
     !name.is_empty() && name.len() <= NAME_CHARS_MAX && name.chars().all(good)
 }

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::info;
 
 use super::{Failure, NodeArguments};
-use crate::node;
+use crate::node::{self, NodeError};
 use crate::settings::LogFormat;
 
 /// Runs a node; its folder, ledgers and keys are made at the first start
@@ -36,13 +36,22 @@ impl Serve {
             let mut terminate = signal(SignalKind::terminate())?;
             let mut interrupt = signal(SignalKind::interrupt())?;
             tokio::select! {
-                ended = &mut served => return ended.map_err(Failure::cannot),
+                ended = &mut served => return ended.map_err(failed),
                 _ = terminate.recv() => info!("told to stop"),
                 _ = interrupt.recv() => info!("interrupted"),
             }
             stop.cancel();
-            served.await.map_err(Failure::cannot)
+            served.await.map_err(failed)
         })?;
         Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// A wrong registry is a wrong configuration; everything else is an accident.
+fn failed(error: NodeError) -> Failure {
+    if let NodeError::Registry(problems) = error {
+        Failure::settings(problems)
+    } else {
+        Failure::cannot(error)
     }
 }

@@ -2,10 +2,13 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
+use lgsp_types::ReasonCode;
 use toml::de::{DeTable, DeValue};
 use toml::{Table, Value};
 
+use super::problem::{CONFIG_FIELD, CONFIG_SECRET, CONFIG_SYNTAX, CONFIG_UNREADABLE};
 use super::{Problem, Problems, Settings};
 
 /// Environment variables of settings begin so; sections and names are parted by two underscores.
@@ -47,6 +50,7 @@ impl Layers {
         environment: impl Iterator<Item = (String, String)>,
     ) -> Result<Self, Problems> {
         let merged = reference.parse::<Table>().map_err(|error| Problem {
+            code: CONFIG_SYNTAX,
             subject: "config/lgsp.toml".to_owned(),
             what: error.message().to_owned(),
             place: Origin::Default.to_string(),
@@ -92,6 +96,7 @@ impl Layers {
 
     pub(super) fn problem(&self, path: &str, what: String, mend: String) -> Problem {
         Problem {
+            code: CONFIG_FIELD,
             subject: path.to_owned(),
             what,
             place: self.origin(path).to_string(),
@@ -110,7 +115,8 @@ impl Layers {
     }
 
     fn overlay_file(&mut self, path: &Path, problems: &mut Vec<Problem>) {
-        let failed = |what: String, line: usize, mend: &str| Problem {
+        let failed = |code: ReasonCode, what: String, line: usize, mend: &str| Problem {
+            code,
             subject: path.display().to_string(),
             what,
             place: Origin::File {
@@ -122,14 +128,22 @@ impl Layers {
         };
         let text = match read_bounded(path) {
             Ok(text) => text,
-            Err(what) => return problems.push(failed(what, 1, "name a readable UTF-8 file with --config")),
+            Err((what, line)) => {
+                let mend = "name a readable UTF-8 file with --config";
+                return problems.push(failed(CONFIG_UNREADABLE, what, line, mend));
+            }
         };
         let line_at = |at: usize| text.get(..at).map_or(1, |before| before.matches('\n').count() + 1);
         let table = match DeTable::parse(&text) {
             Ok(table) => table,
             Err(error) => {
                 let line = error.span().map_or(1, |span| line_at(span.start));
-                return problems.push(failed(error.message().to_owned(), line, "correct the TOML"));
+                return problems.push(failed(
+                    CONFIG_SYNTAX,
+                    error.message().to_owned(),
+                    line,
+                    "correct the TOML",
+                ));
             }
         };
         for (section, settings) in table.get_ref() {
@@ -138,6 +152,7 @@ impl Layers {
             let Some(known) = self.merged.get(name).and_then(Value::as_table) else {
                 let sections = self.merged.keys().cloned().collect::<Vec<_>>().join(", ");
                 problems.push(failed(
+                    CONFIG_FIELD,
                     format!("there is no section `{name}`"),
                     line,
                     &format!("sections are {sections}"),
@@ -146,6 +161,7 @@ impl Layers {
             };
             let DeValue::Table(settings) = settings.get_ref() else {
                 problems.push(failed(
+                    CONFIG_FIELD,
                     format!("`{name}` is a section"),
                     line,
                     &format!("write [{name}]"),
@@ -180,6 +196,7 @@ impl Layers {
             .trim_start_matches('_')
             .to_lowercase();
         let unknown = || Problem {
+            code: CONFIG_FIELD,
             subject: variable.to_owned(),
             what: "names no setting".to_owned(),
             place: origin.to_string(),
@@ -192,16 +209,13 @@ impl Layers {
         let value = if default.is_str() {
             Value::String(text.to_owned())
         } else {
-            format!("v = {text}")
-                .parse::<Table>()
-                .ok()
-                .and_then(|mut table| table.remove("v"))
-                .ok_or_else(|| Problem {
-                    subject: format!("{section}.{key}"),
-                    what: "is no TOML value".to_owned(),
-                    place: origin.to_string(),
-                    mend: format!("write it like {default}"),
-                })?
+            Value::from_str(text).map_err(|_| Problem {
+                code: CONFIG_FIELD,
+                subject: format!("{section}.{key}"),
+                what: "is no TOML value".to_owned(),
+                place: origin.to_string(),
+                mend: format!("write it like {default}"),
+            })?
         };
         let setting = format!("{section}.{key}");
         let value = fitting(&setting, known, key, value, &origin)?;
@@ -222,7 +236,8 @@ impl Layers {
 
 /// A value whose name the reference has, and whose type is the reference's.
 fn fitting(path: &str, known: &Table, key: &str, value: Value, origin: &Origin) -> Result<Value, Problem> {
-    let problem = |what: String, mend: String| Problem {
+    let problem = |code: ReasonCode, what: String, mend: String| Problem {
+        code,
         subject: path.to_owned(),
         what,
         place: origin.to_string(),
@@ -232,30 +247,38 @@ fn fitting(path: &str, known: &Table, key: &str, value: Value, origin: &Origin) 
         if ["secret", "password", "token"].iter().any(|word| key.contains(word)) {
             let mend =
                 "put it into a file under the node's secrets folder (mode 0600) and name the file in the registry";
-            return Err(problem("a secret never stands in settings".to_owned(), mend.to_owned()));
+            let what = "a secret never stands in settings".to_owned();
+            return Err(problem(CONFIG_SECRET, what, mend.to_owned()));
         }
         let names = known.keys().cloned().collect::<Vec<_>>().join(", ");
         return Err(problem(
+            CONFIG_FIELD,
             "there is no such setting".to_owned(),
             format!("settings of this section are {names}"),
         ));
     };
     if default.type_str() != value.type_str() {
         let what = format!("is of type {}, not {}", value.type_str(), default.type_str());
-        return Err(problem(what, format!("write it like {default}")));
+        return Err(problem(CONFIG_FIELD, what, format!("write it like {default}")));
     }
     Ok(value)
 }
 
-fn read_bounded(path: &Path) -> Result<String, String> {
-    let size = std::fs::metadata(path)
-        .map_err(|error| format!("cannot be read: {error}"))?
-        .len();
-    if size > FILE_BYTES_MAX {
-        return Err(format!("is larger than {FILE_BYTES_MAX} bytes"));
+/// What is wrong, and in which line, if it cannot be read.
+fn read_bounded(path: &Path) -> Result<String, (String, usize)> {
+    let unreadable = |error: std::io::Error| (format!("cannot be read: {error}"), 1);
+    if std::fs::metadata(path).map_err(unreadable)?.len() > FILE_BYTES_MAX {
+        return Err((format!("is larger than {FILE_BYTES_MAX} bytes"), 1));
     }
-    let bytes = std::fs::read(path).map_err(|error| format!("cannot be read: {error}"))?;
-    let text = String::from_utf8(bytes).map_err(|error| format!("is not UTF-8: {error}"))?;
+    let bytes = std::fs::read(path).map_err(unreadable)?;
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let sound = error
+            .as_bytes()
+            .get(..error.utf8_error().valid_up_to())
+            .unwrap_or_default();
+        let line = sound.iter().filter(|byte| **byte == b'\n').count() + 1;
+        (format!("is not UTF-8: {error}"), line)
+    })?;
     Ok(text
         .strip_prefix('\u{feff}')
         .map_or_else(|| text.clone(), str::to_owned))

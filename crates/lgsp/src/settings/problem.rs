@@ -2,9 +2,21 @@
 
 use std::fmt;
 
+use lgsp_types::ReasonCode;
+
+/// A file that cannot be read as text.
+pub(crate) const CONFIG_UNREADABLE: ReasonCode = ReasonCode::new("CONFIG_UNREADABLE");
+/// Not TOML.
+pub(crate) const CONFIG_SYNTAX: ReasonCode = ReasonCode::new("CONFIG_SYNTAX");
+/// A setting that does not exist, has another type or is out of bounds.
+pub(crate) const CONFIG_FIELD: ReasonCode = ReasonCode::new("CONFIG_FIELD");
+/// A secret where only its name may stand.
+pub(crate) const CONFIG_SECRET: ReasonCode = ReasonCode::new("CONFIG_SECRET");
+
 /// One thing that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Problem {
+    pub(crate) code: ReasonCode,
     /// The setting, e.g. `vxp.listen`, or the file.
     pub(crate) subject: String,
     pub(crate) what: String,
@@ -29,7 +41,7 @@ impl fmt::Display for Problems {
             if at > 0 {
                 writeln!(out)?;
             }
-            writeln!(out, "`{}`: {}", problem.subject, problem.what)?;
+            writeln!(out, "{} in `{}`: {}", problem.code, problem.subject, problem.what)?;
             writeln!(out, "  --> {}", problem.place)?;
             write!(out, "  mend: {}", problem.mend)?;
         }

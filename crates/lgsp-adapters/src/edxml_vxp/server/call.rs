@@ -40,7 +40,7 @@ pub(super) struct Facade {
     /// Room for packets on their way in.
     pub(super) sends: Arc<Semaphore>,
     clock: Clock,
-    secrets: Secrets,
+    pub(super) secrets: Secrets,
     /// Work that goes on when its caller has gone away.
     work: TaskTracker,
 }

@@ -37,7 +37,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use lgsp_types::{Clock, Exchange, ObjectReader};
+use lgsp_types::{Clock, Exchange, ObjectReader, SystemView};
 use thiserror::Error;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -52,6 +52,7 @@ use call::{Facade, Ground};
 use gate::{Gate, Limits, Serving, Turn};
 use route::Operation;
 use secrets::Secrets;
+pub use secrets::{SecretError, UnusableSecret};
 pub use settings::Settings;
 use settings::count;
 use trace::Trace;
@@ -133,6 +134,21 @@ impl Server {
             },
             work,
         })
+    }
+
+    /// Looks at the secrets of these systems before anybody is served. One that is not there yet is only warned of: its
+    /// system cannot connect.
+    ///
+    /// # Errors
+    /// [`UnusableSecret`]: an operator must mend the file.
+    pub fn check_secrets(&self, systems: &[SystemView]) -> Result<(), UnusableSecret> {
+        for view in systems {
+            let Some(reference) = &view.secret_ref else { continue };
+            if !self.facade.secrets.check(reference)? {
+                warn!(system.id = %view.system, secret.reference = reference, "the system has no secret yet");
+            }
+        }
+        Ok(())
     }
 
     /// Where it listens: the port that was chosen when the settings say 0.

@@ -19,9 +19,18 @@ const SECRET_MAX_BYTES: u64 = 4096;
 /// Any access for anybody but the owner.
 const OTHERS: u32 = 0o077;
 
+/// A secret that is there and cannot be used.
+#[derive(Debug, Error)]
+#[error("the secret {path} cannot be used")]
+pub struct UnusableSecret {
+    pub path: PathBuf,
+    #[source]
+    pub source: SecretError,
+}
+
 /// Why a secret is not used; an operator must mend the file.
 #[derive(Debug, Error)]
-pub(super) enum SecretError {
+pub enum SecretError {
     #[error("the reference is no plain name of a folder")]
     Reference,
     #[error("the file leads out of the secrets folder")]
@@ -108,6 +117,21 @@ impl Secrets {
             self.nobody.clone()
         });
         Ok(Keys { current, next })
+    }
+
+    /// Looks at the secret under a reference as a call would; false: it is not there.
+    ///
+    /// # Errors
+    /// [`UnusableSecret`].
+    pub(super) fn check(&self, reference: &str) -> Result<bool, UnusableSecret> {
+        match self.keys(reference) {
+            Ok(_) => Ok(true),
+            Err(SecretError::Unreadable(error)) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
+            Err(source) => {
+                let path = self.folder.join(reference).join("current");
+                Err(UnusableSecret { path, source })
+            }
+        }
     }
 
     /// Keys that verify nothing.
