@@ -155,6 +155,7 @@ impl Stage {
     fn lower(mut self) -> Vec<String> {
         let mut wrong = Vec::new();
         let grown_kb = self.node.vm_hwm_kb() - self.memory_kb;
+        println!("all bad input together cost the node {grown_kb} KiB");
         if grown_kb > MEMORY_MAX_KB {
             wrong.push(format!("the node's memory grew by {grown_kb} KiB"));
         }
@@ -175,6 +176,9 @@ impl Stage {
         let verified = self.node.verify(&["--objects"]);
         if verified.code != Some(0) {
             wrong.push(format!("ledger and objects do not verify: {verified:?}"));
+        }
+        if !self.node.log().contains("serving") {
+            wrong.push("there is no log to look into".to_owned());
         }
         let secrets = [INFORMATION, JUSTICE, PROVINCE].map(|department| department.secret);
         for line in self.node.log().lines() {
