@@ -1,17 +1,23 @@
 //! The far side that pulls: what waits for it, handing it out, and its word that it has it.
 
+use std::time::Duration;
+
 use lgsp_registry::Reception;
 use lgsp_store::{DeliveryRow, failpoint};
 use lgsp_types::{
     AcknowledgeError, Acknowledged, Caller, Delivery, DeliveryId, DeliveryState, Evidence, Fact, FetchError, Fetched,
     Kind, OpenDelivery, OpenQuery, Outcome, Receiver, Unavailable, What,
 };
+use tokio::time::timeout;
+use tracing::debug;
 
 use crate::scribe::WriteError;
 use crate::spine::{Spine, unavailable};
 
 /// Most deliveries in one answer of `open`.
 const OPEN_MAX: u32 = 10_000;
+/// Longest wait of a list for the projection.
+const LIST_PATIENCE: Duration = Duration::from_millis(500);
 
 impl Spine {
     /// The agencies whose deliveries go to this system now, each with who receives for it.
@@ -21,6 +27,7 @@ impl Spine {
     }
 
     pub(crate) async fn waiting(&self, caller: &Caller, query: OpenQuery) -> Result<Vec<OpenDelivery>, Unavailable> {
+        self.caught_up().await;
         let agencies: Vec<_> = self
             .receptions(caller)
             .into_iter()
@@ -32,6 +39,22 @@ impl Spine {
             .open_deliveries(&agencies, query.contract.as_deref(), query.after, limit)
             .await;
         rows.map_err(unavailable)
+    }
+
+    /// Waits for the projection to reach the ledger's present end, so that whoever was answered "accepted" finds it listed.
+    /// Where the projection itself waits, for room or for an operator, the list is what is known.
+    async fn caught_up(&self) {
+        let reached = async {
+            for partition in 0..self.ledger.partitions() {
+                let end = self.ledger.end(partition).await.unwrap_or(0);
+                if let Some(last) = end.checked_sub(1) {
+                    self.projection.passed(partition, last).await.ok();
+                }
+            }
+        };
+        if timeout(LIST_PATIENCE, reached).await.is_err() {
+            debug!("a list does not wait for the projection any longer");
+        }
     }
 
     /// The delivery, if it goes to this caller; another's is not told from none.

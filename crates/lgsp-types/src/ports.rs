@@ -173,7 +173,7 @@ pub struct OpenDelivery {
     /// As the sender wrote it.
     pub to: AgencyCode,
     pub accepted_ms: UnixMs,
-    /// When its state or mark last changed.
+    /// When its state or mark last changed; that it was fetched is no change that a list shows.
     pub changed_ms: UnixMs,
     pub state: DeliveryState,
     pub mark: Option<Mark>,

@@ -32,7 +32,7 @@ pub(crate) enum HomeError {
     NoKey { path: PathBuf },
     #[error("a ledger cannot be made")]
     Ledger(#[from] CreateError),
-    #[error("the ledger {path} is missing while its store is there: restore it from where it was kept")]
+    #[error("ledger fork: {path} is missing while its checkpoint is there: restore it from where it was kept")]
     LedgerLost { path: PathBuf },
     #[error("the node's keys cannot be made")]
     Key(#[from] KeyError),
@@ -114,8 +114,8 @@ impl Home {
             (self.data_ledger(), name.to_owned(), partitions),
         ] {
             if !path.exists() {
-                // The store is made after the ledgers: where it is, they were.
-                if self.store().exists() {
+                // A log is sealed, empty, before it is first written: where there is a checkpoint, there was a ledger.
+                if self.audit().join(format!("{name}-0.checkpoint")).exists() {
                     return Err(HomeError::LedgerLost { path });
                 }
                 Local::create(&path, &name, partitions, now.0)?;

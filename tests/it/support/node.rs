@@ -181,8 +181,13 @@ impl Node {
 
     /// Most memory the process ever had, in KiB.
     pub(crate) fn vm_hwm_kb(&self) -> u64 {
+        self.status_kb("VmHWM:")
+    }
+
+    /// What the kernel says of the process's memory: `VmHWM:`, `VmRSS:` .., in KiB.
+    pub(crate) fn status_kb(&self, name: &str) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.pid().as_raw_nonzero())).unwrap();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
         line.trim().trim_end_matches(" kB").parse().unwrap()
     }
 

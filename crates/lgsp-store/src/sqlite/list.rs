@@ -1,6 +1,6 @@
 //! A receiver's list: what waits for some agencies, in ledger order; and the soft marks shown in it.
 
-use lgsp_types::{AgencyCode, AgencyId, ContractRef, DeliveryId, Mark, OpenDelivery, UnixMs};
+use lgsp_types::{AgencyCode, AgencyId, ContractRef, DeliveryId, DeliveryState, Mark, OpenDelivery, UnixMs};
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::values::{mark_of, msg_id, number, parsed, state_of, time};
@@ -68,7 +68,13 @@ fn place_of(row: &Row<'_>) -> rusqlite::Result<Place> {
 }
 
 fn listed_row(row: &Row<'_>) -> rusqlite::Result<(Place, OpenDelivery)> {
-    let changed_ms = time(row, "changed_ms")?;
+    let (accepted_ms, state) = (time(row, "accepted_ms")?, state_of(row)?);
+    // A fetch shows in no list (exchange.md section 5.1).
+    let changed_ms = if state == DeliveryState::Collected {
+        accepted_ms
+    } else {
+        time(row, "changed_ms")?
+    };
     let mark = mark_of(row)?;
     let delivery = OpenDelivery {
         delivery: parsed(row, "delivery_id", DeliveryId::parse)?,
@@ -76,9 +82,9 @@ fn listed_row(row: &Row<'_>) -> rusqlite::Result<(Place, OpenDelivery)> {
         contract: parsed(row, "contract", ContractRef::parse)?,
         from: parsed(row, "from_written", AgencyCode::parse)?,
         to: parsed(row, "written", AgencyCode::parse)?,
-        accepted_ms: time(row, "accepted_ms")?,
+        accepted_ms,
         changed_ms: mark.map_or(changed_ms, |(_, marked_ms)| changed_ms.max(marked_ms)),
-        state: state_of(row)?,
+        state,
         mark: mark.map(|(mark, _)| mark),
     };
     Ok((place_of(row)?, delivery))
