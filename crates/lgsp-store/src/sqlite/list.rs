@@ -1,18 +1,22 @@
 //! A receiver's list: what waits for some agencies, in ledger order; and the soft marks shown in it.
 
+use std::collections::BTreeMap;
+
 use lgsp_types::{AgencyCode, AgencyId, ContractRef, DeliveryId, DeliveryState, Mark, OpenDelivery, UnixMs};
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::values::{mark_of, msg_id, number, parsed, state_of, time};
 
 /// One agency's part of the list, behind a place in it; '' stands for every contract.
+pub(super) const PLACES: &str = "SELECT accepted_ms, at_partition, at_offset, ordinal, delivery_id FROM delivery \
+     WHERE listed = 1 AND agency = ?1 \
+     AND (accepted_ms, at_partition, at_offset, ordinal) > (?2, ?3, ?4, ?5) \
+     AND (?6 = '' OR contract_name = ?6) \
+     ORDER BY accepted_ms, at_partition, at_offset, ordinal LIMIT ?7";
 pub(super) const LISTED: &str = "SELECT d.delivery_id, d.msg_id, m.contract, m.from_written, d.written, \
-     d.accepted_ms, d.changed_ms, d.state, k.mark, k.marked_ms, d.at_partition, d.at_offset, d.ordinal \
+     d.accepted_ms, d.changed_ms, d.state, k.mark, k.marked_ms \
      FROM delivery d JOIN message m ON m.msg_id = d.msg_id LEFT JOIN mark k ON k.delivery_id = d.delivery_id \
-     WHERE d.listed = 1 AND d.agency = ?1 \
-     AND (d.accepted_ms, d.at_partition, d.at_offset, d.ordinal) > (?2, ?3, ?4, ?5) \
-     AND (?6 = '' OR d.contract_name = ?6) \
-     ORDER BY d.accepted_ms, d.at_partition, d.at_offset, d.ordinal LIMIT ?7";
+     WHERE d.delivery_id = ?1";
 pub(super) const PLACE: &str =
     "SELECT accepted_ms, at_partition, at_offset, ordinal FROM delivery WHERE delivery_id = ?1";
 pub(super) const SET_MARK: &str = "INSERT INTO mark (delivery_id, mark, marked_ms) SELECT delivery_id, ?2, ?3 \
@@ -34,23 +38,41 @@ pub(super) fn open_deliveries(
 ) -> rusqlite::Result<Vec<OpenDelivery>> {
     let after = after.map(|id| place(connection, id)).transpose()?.flatten();
     let after = after.unwrap_or(START);
-    let mut agencies: Vec<&AgencyId> = agencies.iter().collect();
-    agencies.sort_unstable();
-    agencies.dedup();
-    let mut listed: Vec<(Place, OpenDelivery)> = Vec::new();
+    let first = first_places(connection, agencies, contract.unwrap_or_default(), after, limit)?;
     let mut statement = connection.prepare_cached(LISTED)?;
+    let rows = first.values().map(|id| statement.query_row(params![id], listed_row));
+    rows.collect()
+}
+
+/// The first `limit` places of all these agencies together, and the deliveries there.
+///
+/// Each agency's part is read in order, and only as far as it can still be among the first.
+fn first_places(
+    connection: &Connection,
+    agencies: &[AgencyId],
+    contract: &str,
+    after: Place,
+    limit: u32,
+) -> rusqlite::Result<BTreeMap<Place, String>> {
+    let mut first = BTreeMap::new();
+    let mut statement = connection.prepare_cached(PLACES)?;
+    let (ms, partition, offset, ordinal) = after;
     for agency in agencies {
-        let (ms, partition, offset, ordinal) = after;
-        let contract = contract.unwrap_or_default();
         let behind = params![agency.as_str(), ms, partition, offset, ordinal, contract, limit];
-        for row in statement.query_map(behind, listed_row)? {
-            listed.push(row?);
+        let mut rows = statement.query(behind)?;
+        while let Some(row) = rows.next()? {
+            let place = place_of(row)?;
+            first.insert(place, row.get("delivery_id")?);
+            if first.len() <= limit as usize {
+                continue;
+            }
+            // What was just put in falls out again: so would all that come behind it.
+            if first.pop_last().is_some_and(|(last, _)| last == place) {
+                break;
+            }
         }
-        // Each agency's part is at most `limit` long, and so is what is kept of all parts so far.
-        listed.sort_unstable_by_key(|(place, _)| *place);
-        listed.truncate(limit as usize);
     }
-    Ok(listed.into_iter().map(|(_, delivery)| delivery).collect())
+    Ok(first)
 }
 
 fn place(connection: &Connection, id: DeliveryId) -> rusqlite::Result<Option<Place>> {
@@ -67,7 +89,7 @@ fn place_of(row: &Row<'_>) -> rusqlite::Result<Place> {
     ))
 }
 
-fn listed_row(row: &Row<'_>) -> rusqlite::Result<(Place, OpenDelivery)> {
+fn listed_row(row: &Row<'_>) -> rusqlite::Result<OpenDelivery> {
     let (accepted_ms, state) = (time(row, "accepted_ms")?, state_of(row)?);
     // A fetch shows in no list (exchange.md section 5.1).
     let changed_ms = if state == DeliveryState::Collected {
@@ -76,7 +98,7 @@ fn listed_row(row: &Row<'_>) -> rusqlite::Result<(Place, OpenDelivery)> {
         time(row, "changed_ms")?
     };
     let mark = mark_of(row)?;
-    let delivery = OpenDelivery {
+    Ok(OpenDelivery {
         delivery: parsed(row, "delivery_id", DeliveryId::parse)?,
         msg_id: msg_id(row)?,
         contract: parsed(row, "contract", ContractRef::parse)?,
@@ -86,8 +108,7 @@ fn listed_row(row: &Row<'_>) -> rusqlite::Result<(Place, OpenDelivery)> {
         changed_ms: mark.map_or(changed_ms, |(_, marked_ms)| changed_ms.max(marked_ms)),
         state,
         mark: mark.map(|(mark, _)| mark),
-    };
-    Ok((place_of(row)?, delivery))
+    })
 }
 
 /// False: there is no such delivery.

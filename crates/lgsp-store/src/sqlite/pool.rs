@@ -13,6 +13,11 @@ use crate::store::StoreError;
 
 /// How long a statement waits for a lock that another connection holds for a moment.
 const LOCK_WAIT: Duration = Duration::from_secs(5);
+/// Memory of the connection that writes.
+const WRITER_CACHE_KIB: i64 = 32 * 1024;
+/// The write-ahead log is carried over into the file when it has so many pages of 4,096 bytes: ids are spread over the
+/// whole file, so a short log would write the same pages again and again.
+const LOG_PAGES: u32 = 8 * 1024;
 /// More than there are statements.
 const STATEMENTS_KEPT: usize = 64;
 
@@ -114,8 +119,8 @@ pub(super) fn connect(path: &Path, access: Access) -> rusqlite::Result<Connectio
     if let Access::Write { pages_max } = access {
         // A commit may be lost with the power, never half of one: the ledger has all of it.
         connection.pragma_update(None, "synchronous", "NORMAL")?;
-        connection.pragma_update(None, "cache_size", -16_384)?;
-        connection.execute_batch("PRAGMA journal_size_limit = 67108864")?;
+        connection.pragma_update(None, "cache_size", -WRITER_CACHE_KIB)?;
+        connection.execute_batch(&format!("PRAGMA wal_autocheckpoint = {LOG_PAGES}"))?;
         if let Some(pages) = pages_max {
             connection.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))?;
         }

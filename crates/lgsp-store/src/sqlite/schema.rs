@@ -69,8 +69,8 @@ pub(super) const INDEXES: [&str; 8] = [
     "CREATE INDEX object_by_digest ON object (digest)",
     "CREATE INDEX delivery_by_message ON delivery (msg_id, ordinal)",
     // A receiver's list, in its order; as small as what waits.
-    "CREATE INDEX delivery_listed ON delivery (agency, accepted_ms, at_partition, at_offset, ordinal, contract_name) \
-     WHERE listed = 1",
+    "CREATE INDEX delivery_listed ON delivery (agency, accepted_ms, at_partition, at_offset, ordinal, contract_name, \
+     delivery_id) WHERE listed = 1",
     "CREATE INDEX conflict_pending ON conflict (at_partition, at_offset) WHERE settled_offset IS NULL",
     "CREATE INDEX event_by_message ON event (msg_id, at_partition, at_offset)",
     "CREATE INDEX refusal_by_time ON refusal (ledger_ms, at_partition, at_offset)",

@@ -24,6 +24,7 @@ async fn every_question_is_answered_through_an_index() {
         read::DELIVERY,
         read::DELIVERY_IDS,
         read::EVENTS,
+        list::PLACES,
         list::LISTED,
         list::PLACE,
         list::SET_MARK,
@@ -53,9 +54,9 @@ async fn a_receivers_list_is_read_from_the_index_of_what_is_listed() {
     let shelf = Shelf::new(1);
     shelf.open().await;
     let connection = Connection::open(shelf.path()).unwrap();
-    let plan = plan(&connection, list::LISTED);
+    let plan = plan(&connection, list::PLACES);
     assert!(
-        plan[0].contains("delivery_listed") && plan[0].contains("agency=?"),
+        plan[0].contains("COVERING INDEX delivery_listed") && plan[0].contains("agency=?"),
         "{plan:?}"
     );
     assert!(
