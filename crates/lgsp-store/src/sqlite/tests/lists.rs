@@ -3,6 +3,7 @@
 use lgsp_types::{ContractRef, DeliveryState, Finding, Mark, ReasonCode, Role, SystemId, UnixMs, What};
 
 use super::facts::*;
+use crate::claim::RECEIVER_FAILED;
 use crate::rows::RefusalKind;
 use crate::store::Store;
 
@@ -87,6 +88,24 @@ async fn a_mark_is_shown_and_changes_no_state() {
     );
     assert_eq!(row(&store, 1, "b").await.mark, Some((Mark::Processing, at)));
     assert_eq!(store.table_hashes().await.unwrap(), before, "a mark is soft");
+}
+
+#[tokio::test]
+async fn a_fetch_shows_in_no_list_and_a_failure_does() {
+    let (shelf, mut book) = (Shelf::new(1), Book::new(1));
+    let store = shelf.open().await;
+    book.append(boxed(accepted(1, &["b"])));
+    let mut listed = Vec::new();
+    for what in [collected(delivery(1, "b")), dead(delivery(1, "b"), RECEIVER_FAILED)] {
+        book.append(what);
+        book.project(&store).await;
+        let open = store.open_deliveries(&[agency("b")], None, None, 10).await.unwrap();
+        listed.push((open[0].state, open[0].changed_ms.0 - open[0].accepted_ms.0));
+    }
+    assert_eq!(
+        listed,
+        [(DeliveryState::Collected, 0), (DeliveryState::DeadLettered, 2_000)]
+    );
 }
 
 #[tokio::test]
