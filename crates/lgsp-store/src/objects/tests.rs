@@ -325,7 +325,7 @@ async fn all_objects_are_listed_by_their_first_byte() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
+    #![proptest_config(ProptestConfig::with_cases(12))]
 
     #[test]
     fn however_it_is_cut_an_object_comes_out_as_it_went_in_and_a_flip_is_found(

@@ -239,7 +239,7 @@ fn pending((position, (msg_id, request_tag, _)): (&Position, &(lgsp_types::MsgId
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(32))]
+    #![proptest_config(ProptestConfig::with_cases(20))]
 
     #[test]
     fn the_store_agrees_with_the_model_and_with_every_other_way_to_the_same_ledger(
