@@ -44,8 +44,12 @@ async fn a_batch_that_nobody_waits_for_is_projected_whole() {
         book.append(boxed(accepted(number, &["b", "c"])));
     }
     let store = shelf.open().await;
+    // Somebody else has the file's lock, so that it cannot be done before it is dropped.
+    let other = Connection::open(shelf.path()).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
     let begun = store.apply(0, 0, book.partitions[0].clone()).now_or_never();
     assert!(begun.is_none(), "it is under way, and dropped");
+    other.execute_batch("ROLLBACK").unwrap();
     // The next who writes waits for its turn.
     assert!(
         store
