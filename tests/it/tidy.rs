@@ -10,7 +10,7 @@ use toml::{Table, Value};
 use tree::{Text, folders, read, root, texts};
 
 /// Our crates and the layer of each (ARCHITECTURE.md): a crate uses only crates of a lower layer.
-const LAYERS: [(&str, u8); 9] = [
+const LAYERS: [(&str, u8); 10] = [
     ("lgsp-types", 0),
     ("lgsp-audit", 1),
     ("lgsp-ledger", 1),
@@ -18,6 +18,7 @@ const LAYERS: [(&str, u8); 9] = [
     ("lgsp-store", 1),
     ("lgsp-adapters", 2),
     ("lgsp-exchange", 2),
+    ("lgsp-api", 2),
     ("lgsp", 3),
     ("lgsp-tests", 4),
 ];
