@@ -99,7 +99,7 @@ pub trait Upload: Send + Debug {
     /// [`UploadError`].
     async fn write(&mut self, chunk: Bytes) -> Result<(), UploadError>;
 
-    /// Ends the object; it is durable under its staging name when this answers.
+    /// Ends the object; its bytes are durable when this answers, its name once it is published.
     ///
     /// # Errors
     /// [`UploadError`].

@@ -93,10 +93,10 @@ impl Folder {
             .open(self.draft(random))
     }
 
-    /// Gives a draft whose bytes are synced its finished name, durably.
+    /// Gives a draft whose bytes are synced its finished name. The name may be lost with the power, and nobody was
+    /// promised it: only [`Folder::promote`] makes one that lasts.
     pub(super) fn finish(&self, name: StagingName) -> io::Result<()> {
-        fs::rename(self.draft(&name.random), self.staging.join(name.text()))?;
-        sync(&self.staging)
+        fs::rename(self.draft(&name.random), self.staging.join(name.text()))
     }
 
     /// False: there is no such upload, and no such object either.
@@ -112,8 +112,8 @@ impl Folder {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return object.try_exists(),
             Err(error) => return Err(error),
         }
+        // A staging name that comes back with the power is swept: its folder needs no sync of its own.
         sync(&shard)?;
-        sync(&self.staging)?;
         Ok(true)
     }
 

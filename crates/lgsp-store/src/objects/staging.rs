@@ -142,7 +142,7 @@ impl Staging {
         Ok(())
     }
 
-    /// Ends the object; it is durable under its staging name when this answers.
+    /// Ends the object; its bytes are durable when this answers, its name once it is promoted.
     ///
     /// # Errors
     /// [`StageError`].
