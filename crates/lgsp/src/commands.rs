@@ -2,10 +2,13 @@
 //!
 //! Exit codes: 0 done; 1 the answer is no (not found, damaged, different); 2 wrong usage or settings; 3 could not be done.
 
+mod ca;
 mod config;
 mod demo;
 mod rebuild;
+mod secret;
 mod serve;
+mod token;
 mod trace;
 mod verify;
 
@@ -32,6 +35,12 @@ pub(crate) enum Command {
     Rebuild(rebuild::Rebuild),
     /// Show the settings and where each comes from, or check them
     Config(config::Config),
+    /// Make a certificate authority for a small installation, issue and revoke certificates
+    Ca(ca::Ca),
+    /// Make, list and revoke bearer tokens of a node
+    Token(token::Tokens),
+    /// Make and rotate the secrets that document systems sign with
+    Secret(secret::Secrets),
 }
 
 impl Command {
@@ -43,6 +52,9 @@ impl Command {
             Self::Verify(verify) => verify.run(),
             Self::Rebuild(rebuild) => rebuild.run(),
             Self::Config(config) => config.run(),
+            Self::Ca(ca) => ca.run(),
+            Self::Token(tokens) => tokens.run(),
+            Self::Secret(secrets) => secrets.run(),
         }
     }
 }

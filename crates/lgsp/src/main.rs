@@ -5,6 +5,7 @@ mod home;
 mod log;
 mod node;
 mod operations;
+mod private;
 mod registry_files;
 mod settings;
 
@@ -26,5 +27,17 @@ fn main() -> ExitCode {
     match Arguments::parse().command.run() {
         Ok(code) => code,
         Err(failure) => failure.report(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::Arguments;
+
+    #[test]
+    fn every_command_and_its_arguments_fit_together() {
+        Arguments::command().debug_assert();
     }
 }

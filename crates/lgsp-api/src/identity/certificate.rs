@@ -213,3 +213,67 @@ impl fmt::Debug for Shown {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_name_has_one_spelling() {
+        for uri in [
+            "lgsp://lgsp.vinhphuc.gov.vn/system/STP.qlvb-01",
+            "lgsp://vp/adapter/vxp_1",
+            "lgsp://a-b.c1/operator/lan",
+        ] {
+            assert_eq!(CertificateName::parse(uri).unwrap().to_string(), uri);
+        }
+        for bad in [
+            "",
+            "lgsp://",
+            "lgsp:/vp/system/a",
+            "LGSP://vp/system/a",
+            "https://vp/system/a",
+            "lgsp://VP/system/a",
+            "lgsp:///system/a",
+            "lgsp://vp:443/system/a",
+            "lgsp://u@vp/system/a",
+            "lgsp://vp/system/a?x=1",
+            "lgsp://vp/system/a#x",
+            "lgsp://vp/system/a%41",
+            "lgsp://vp/System/a",
+            "lgsp://vp/system/",
+            "lgsp://vp/system",
+            "lgsp://vp//system/a",
+            "lgsp://vp/system/a/",
+            "lgsp://vp/system/../a",
+            "lgsp://vp./system/a",
+            "lgsp://-vp/system/a",
+            "lgsp://vp/system/a\0",
+            " lgsp://vp/system/a",
+        ] {
+            assert!(CertificateName::parse(bad).is_err(), "{bad:?}");
+        }
+        assert!(Domain::parse(&"a".repeat(64)).is_ok() && Domain::parse(&"a".repeat(65)).is_err());
+    }
+
+    #[test]
+    fn what_is_no_certificate_names_nobody() {
+        for der in [&b""[..], b"\x30", b"\x30\x03\x02\x01\x01"] {
+            assert_eq!(
+                CertificateName::of(&CertificateDer::from(der)),
+                Err(CertificateError::Unreadable)
+            );
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_read_is_written_the_same(uri in "lgsp://[a-z0-9.%:-]{0,9}/(system|adapter|operator)/[A-Za-z0-9._%/?-]{0,9}") {
+            if let Ok(name) = CertificateName::parse(&uri) {
+                prop_assert_eq!(name.to_string(), uri);
+            }
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! Files that only their owner may read, written whole; and what a command says when something is in its way.
+
+use std::error::Error;
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::Path;
+
+use aws_lc_rs::rand::{SecureRandom, SystemRandom};
+use lgsp_types::{ReasonCode, Refusal};
+use thiserror::Error;
+
+const FILE_UNUSABLE: ReasonCode = ReasonCode::new("FILE_UNUSABLE");
+const FILE_EXISTS: ReasonCode = ReasonCode::new("FILE_EXISTS");
+
+/// A command was not done: a stable code, where, what, what to do; and the machine's own word for it.
+#[derive(Debug, Error)]
+#[error("{refusal}")]
+pub(crate) struct NotDone {
+    pub(crate) refusal: Refusal,
+    #[source]
+    source: Option<Box<dyn Error>>,
+}
+
+impl NotDone {
+    pub(crate) fn new(code: ReasonCode, path: impl Into<String>, what: impl Into<String>, mend: &str) -> Self {
+        Self {
+            refusal: Refusal::new(code, path, what, mend),
+            source: None,
+        }
+    }
+
+    pub(crate) fn because(mut self, source: impl Into<Box<dyn Error>>) -> Self {
+        self.source = Some(source.into());
+        self
+    }
+
+    /// A file that the machine does not give or take.
+    pub(crate) fn file(path: &Path, source: io::Error) -> Self {
+        let path = path.display().to_string();
+        if source.kind() == io::ErrorKind::AlreadyExists {
+            return Self::new(
+                FILE_EXISTS,
+                path,
+                "it is there already",
+                "choose another name, or remove it",
+            );
+        }
+        let mend = "see that its folder exists and belongs to you";
+        Self::new(FILE_UNUSABLE, path, "it cannot be used", mend).because(source)
+    }
+}
+
+/// May a file of this name be there already?
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Existing {
+    Refuse,
+    Replace,
+}
+
+/// Writes a file of mode 0600: the whole of it, or the old one stays.
+pub(crate) fn write(path: &Path, bytes: &[u8], existing: Existing) -> Result<(), NotDone> {
+    write_with(path, bytes, existing, 0o600).map_err(|source| NotDone::file(path, source))
+}
+
+/// As [`write`], for what anybody may read.
+pub(crate) fn write_public(path: &Path, bytes: &[u8], existing: Existing) -> Result<(), NotDone> {
+    write_with(path, bytes, existing, 0o644).map_err(|source| NotDone::file(path, source))
+}
+
+fn write_with(path: &Path, bytes: &[u8], existing: Existing, mode: u32) -> io::Result<()> {
+    let mut draft_name = path.file_name().unwrap_or_default().to_owned();
+    draft_name.push(".new");
+    let draft = path.with_file_name(draft_name);
+    let mut options = OpenOptions::new();
+    // What a killed command left is nobody's.
+    drop(fs::remove_file(&draft));
+    let mut file = options.write(true).create_new(true).mode(mode).open(&draft)?;
+    let written = file.write_all(bytes).and_then(|()| file.sync_all());
+    let placed = written.and_then(|()| match existing {
+        Existing::Replace => fs::rename(&draft, path),
+        // A link is made only where nothing is.
+        Existing::Refuse => fs::hard_link(&draft, path),
+    });
+    if existing == Existing::Refuse || placed.is_err() {
+        drop(fs::remove_file(&draft));
+    }
+    placed?;
+    sync_folder(path)
+}
+
+pub(crate) fn sync_folder(path: &Path) -> io::Result<()> {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => File::open(folder)?.sync_all(),
+        _ => File::open(".")?.sync_all(),
+    }
+}
+
+/// A folder that only its owner may enter, with those above it.
+pub(crate) fn folder(path: &Path) -> Result<(), NotDone> {
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
+    made.map_err(|source| NotDone::file(path, source))
+}
+
+/// Random bytes for keys, serials and secrets.
+pub(crate) fn random<const N: usize>() -> Result<[u8; N], NotDone> {
+    let mut bytes = [0; N];
+    SystemRandom::new()
+        .fill(&mut bytes)
+        .map_err(|_| NotDone::file(Path::new("/dev/random"), io::Error::other("no randomness")))?;
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::MetadataExt;
+
+    use super::*;
+
+    #[test]
+    fn a_file_is_its_owners_and_is_replaced_only_when_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("key");
+        write(&path, b"one", Existing::Refuse).unwrap();
+        let error = write(&path, b"two", Existing::Refuse).unwrap_err();
+        assert_eq!(error.refusal.code, FILE_EXISTS);
+        assert_eq!(fs::read(&path).unwrap(), b"one");
+        write(&path, b"three", Existing::Replace).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"three");
+        assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "a draft is left");
+    }
+}
