@@ -1,5 +1,6 @@
 //! Who is it: certificates, tokens, revocation, rotation, and the door that odd sockets knock on.
 
+mod commands;
 mod door;
 mod odd_sockets;
 mod paper;
@@ -120,7 +121,8 @@ async fn a_revoked_certificate_is_refused_without_a_restart_on_old_connections_t
     let paper = Paper::new();
     let (revoked, good) = (paper.issue("system/stp.01"), paper.issue("system/stp.02"));
     let door = Door::open(&paper).await;
-    let mut old = door.connect(Some(&revoked)).await.unwrap();
+    let client = door.client(Some(&revoked), b"h2");
+    let mut old = door.connect_as(client.clone()).await.unwrap();
     let mut other = door.connect(Some(&good)).await.unwrap();
     assert_eq!(old.ask("publish").await, "system/stp.01");
     paper.revoke("stp.01");
@@ -135,6 +137,8 @@ async fn a_revoked_certificate_is_refused_without_a_restart_on_old_connections_t
     });
     assert_eq!(answered.await.unwrap(), "CERTIFICATE_NOT_GOOD");
     assert!(door.refused(Some(&revoked)).await.contains("CertificateRevoked"));
+    let error = door.connect_as(client).await.expect_err("a session was resumed");
+    assert!(error.to_string().contains("CertificateRevoked"), "{error}");
     assert_eq!(other.ask("publish").await, "system/stp.02", "nobody else is dropped");
     assert!(door.connect(Some(&good)).await.is_ok());
     door.close().await;

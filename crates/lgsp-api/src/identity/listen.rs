@@ -72,18 +72,20 @@ impl Listener {
             tasks.spawn(async move {
                 let shaken = tokio::select! { () = stop.cancelled() => return, shaken = tls.accept(tcp) => shaken };
                 drop(turn);
-                match shaken {
-                    Ok((stream, peer)) => {
-                        let connection = Connection {
-                            stream,
-                            peer,
-                            _place: place,
-                        };
-                        // Nobody takes it any more: it is closed.
-                        drop(connections.send(connection).await);
+                let (stream, peer) = match shaken {
+                    Ok(shaken) => shaken,
+                    Err(error) => {
+                        debug!(error = &error as &dyn std::error::Error, "no handshake");
+                        return;
                     }
-                    Err(error) => debug!(error = &error as &dyn std::error::Error, "no handshake"),
-                }
+                };
+                let connection = Connection {
+                    stream,
+                    peer,
+                    _place: place,
+                };
+                // Where nobody takes it any more, it is closed.
+                tokio::select! { () = stop.cancelled() => {}, sent = connections.send(connection) => drop(sent) }
             });
         }
     }

@@ -50,13 +50,14 @@ struct Inner {
     settings: TlsSettings,
     clock: Clock,
     loaded: ArcSwap<Loaded>,
-    /// Reloads take turns. Holds what is in force, and what was last refused, so that it is said once.
+    /// Reloads take turns.
     turn: Mutex<Seen>,
 }
 
 struct Seen {
     in_force: Fingerprint,
-    refused: Option<Fingerprint>,
+    /// The trouble that [`Tls::watch`] said last, so that it is said once.
+    said: Option<String>,
 }
 
 /// What a look at the files brought.
@@ -85,10 +86,7 @@ impl Tls {
         let files = load::read(&settings)?;
         let in_force = files.fingerprint();
         let loaded = ArcSwap::from_pointee(Loaded::build(&settings, &files, &clock, 0)?);
-        let turn = Mutex::new(Seen {
-            in_force,
-            refused: None,
-        });
+        let turn = Mutex::new(Seen { in_force, said: None });
         Ok(Self {
             inner: Arc::new(Inner {
                 settings,
@@ -112,19 +110,12 @@ impl Tls {
         let files = load::read(&self.inner.settings)?;
         let found = files.fingerprint();
         if found == seen.in_force {
-            seen.refused = None;
             return Ok(Reload::Unchanged);
         }
         let generation = self.generation() + 1;
-        match Loaded::build(&self.inner.settings, &files, &self.inner.clock, generation) {
-            Ok(loaded) => self.inner.loaded.store(Arc::new(loaded)),
-            Err(error) => {
-                seen.refused = Some(found);
-                return Err(error);
-            }
-        }
+        let loaded = Loaded::build(&self.inner.settings, &files, &self.inner.clock, generation)?;
+        self.inner.loaded.store(Arc::new(loaded));
         seen.in_force = found;
-        seen.refused = None;
         Ok(Reload::Changed)
     }
 
@@ -144,15 +135,22 @@ impl Tls {
     /// One look of [`Self::watch`]: says what changed, and the same trouble only once.
     fn look(&self) {
         let mut seen = self.inner.turn.lock().unwrap_or_else(PoisonError::into_inner);
-        let refused_before = seen.refused.clone();
         match self.reload_in_turn(&mut seen) {
-            Ok(Reload::Unchanged) => {}
-            Ok(Reload::Changed) => info!("certificates reloaded"),
-            Err(error) => {
-                if seen.refused.is_none() || seen.refused != refused_before {
-                    let error = &error as &dyn std::error::Error;
-                    warn!(error, "new certificates not used, the old ones stay in force");
+            Ok(reload) => {
+                seen.said = None;
+                if reload == Reload::Changed {
+                    info!("certificates reloaded");
                 }
+            }
+            Err(error) => {
+                let trouble = Some(error.to_string());
+                if seen.said != trouble {
+                    warn!(
+                        error = &error as &dyn std::error::Error,
+                        "new certificates not used, the old ones stay in force"
+                    );
+                }
+                seen.said = trouble;
             }
         }
     }

@@ -207,7 +207,7 @@ impl Ca {
     }
 }
 
-/// The key first: a certificate without its key helps nobody.
+/// Writes `<name>.pem` and `<name>.key`. The key first: a certificate without its key helps nobody.
 fn save(folder: &Path, name: &str, issued: &Issued, existing: Existing) -> Result<(PathBuf, PathBuf), NotDone> {
     let certificate = folder.join(format!("{name}.pem"));
     let key = folder.join(format!("{name}.key"));
