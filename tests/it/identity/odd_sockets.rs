@@ -3,10 +3,15 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use lgsp_api::{ListenSettings, Listener};
 use rustls::ClientConnection;
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
+use tokio_rustls::TlsConnector;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use super::door::{Door, HANDSHAKE_TIMEOUT_MS, PATIENCE};
 use super::paper::Paper;
@@ -149,4 +154,38 @@ async fn more_connections_than_places_wait_outside_until_one_ends() {
     drop(first);
     assert_eq!(third.await.unwrap().ask("trace").await, "CREDENTIAL_MISSING");
     Arc::into_inner(door).unwrap().close().await;
+}
+
+#[tokio::test]
+async fn a_stop_waits_for_no_connection_that_nobody_takes() {
+    let paper = Paper::new();
+    let mut door = Door::open_unwatched(&paper).await;
+    // The same door, with nobody behind it.
+    let tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let front = std::mem::replace(&mut door.address, tcp.local_addr().unwrap());
+    let (sender, untaken) = mpsc::channel(1);
+    let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+    let limits = ListenSettings {
+        connections_max: 8,
+        handshakes_max: 8,
+    };
+    tasks.spawn(Listener::new(tcp, door.tls.clone(), limits).run(sender, tasks.clone(), stop.clone()));
+    let hello = hello(&door);
+    let mut far_sides = Vec::new();
+    for _ in 0..3 {
+        let name = ServerName::try_from("localhost").unwrap();
+        let tcp = TcpStream::connect(door.address).await.unwrap();
+        let client = TlsConnector::from(door.client(None, b"h2"));
+        far_sides.push(client.connect(name, tcp).await.unwrap());
+    }
+    // One more in the middle of its handshake.
+    let mut half = TcpStream::connect(door.address).await.unwrap();
+    half.write_all(&hello[..9]).await.unwrap();
+    stop.cancel();
+    tasks.close();
+    let limit = Duration::from_millis(HANDSHAKE_TIMEOUT_MS / 2);
+    tokio::time::timeout(limit, tasks.wait()).await.expect("the stop waits");
+    drop((untaken, far_sides, half));
+    door.address = front;
+    door.close().await;
 }
