@@ -11,7 +11,7 @@ ALL := --locked --workspace --features lgsp/failpoints --target-dir $(CARGO_TARG
 BUILD := cargo build $(ALL) --bin lgsp --test it
 LINT := cargo clippy --locked --workspace --target-dir $(CARGO_TARGET_DIR)
 
-.PHONY: demo test check bench fmt
+.PHONY: demo test check bench gen fmt
 
 demo: # plays a document's way from one department to two others; ARGS=--keep leaves the platform running
 	.ci/setup && $(BUILD) && $(CARGO_TARGET_DIR)/debug/lgsp demo $(ARGS)
@@ -21,5 +21,7 @@ check: # format, lints with every feature and as released, licences, bans and so
 	.ci/setup deny && cargo fmt --check && $(LINT) --all-targets --all-features -- -D warnings && $(LINT) -- -D warnings && cargo deny --locked check bans licenses sources
 bench: # what the platform costs, as ratios of one run; the released program, for a quiet machine
 	.ci/setup && cargo build --locked --release --bin lgsp --target-dir $(CARGO_TARGET_DIR) && LGSP_BIN=$(CARGO_TARGET_DIR)/release/lgsp cargo test --locked --release -p lgsp-tests --test bench --target-dir $(CARGO_TARGET_DIR) -- --nocapture
+gen: # makes the code of crates/lgsp-proto/src/gen/ from proto/; a test tells when it was forgotten
+	.ci/setup && LGSP_GEN=write cargo test --workspace --features lgsp/failpoints --target-dir $(CARGO_TARGET_DIR) --lib -- fresh::
 fmt: # puts all code into our format
 	cargo fmt

@@ -10,10 +10,11 @@ use toml::{Table, Value};
 use tree::{Text, folders, read, root, texts};
 
 /// Our crates and the layer of each (ARCHITECTURE.md): a crate uses only crates of a lower layer.
-const LAYERS: [(&str, u8); 10] = [
+const LAYERS: [(&str, u8); 11] = [
     ("lgsp-types", 0),
     ("lgsp-audit", 1),
     ("lgsp-ledger", 1),
+    ("lgsp-proto", 1),
     ("lgsp-registry", 1),
     ("lgsp-store", 1),
     ("lgsp-adapters", 2),

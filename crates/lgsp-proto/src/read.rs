@@ -1,0 +1,355 @@
+//! From the wire to our types: every wrong field is named with its path, all at once.
+
+use bytes::Bytes;
+use lgsp_types::{
+    ADDRESSEES_MAX, ATTACHMENTS_MAX, AgencyCode, ContractRef, DeliveryId, DocumentDate, DocumentRef, Evidence,
+    EvidenceKind, KEY_MAX_BYTES, Mark, MsgId, OpenQuery, Outcome, PAYLOAD_MAX_BYTES, Publish, ReasonCode, Refusal,
+    Relation, Written,
+};
+
+use crate::exchange::v1;
+use v1::acknowledge_delivery_request::Outcome as WireOutcome;
+use v1::document_reference::Relation as WireRelation;
+
+const FIELD_INVALID: ReasonCode = ReasonCode::new("FIELD_INVALID");
+const FIELD_MISSING: ReasonCode = ReasonCode::new("FIELD_MISSING");
+const FIELD_TOO_LONG: ReasonCode = ReasonCode::new("FIELD_TOO_LONG");
+const PAYLOAD_TOO_LARGE: ReasonCode = ReasonCode::new("PAYLOAD_TOO_LARGE");
+const TOO_MANY_ADDRESSEES: ReasonCode = ReasonCode::new("TOO_MANY_ADDRESSEES");
+const TOO_MANY_ATTACHMENTS: ReasonCode = ReasonCode::new("TOO_MANY_ATTACHMENTS");
+const TOO_MANY_DOCUMENTS: ReasonCode = ReasonCode::new("TOO_MANY_DOCUMENTS");
+
+/// Documents that one message may name.
+const DOCUMENTS_MAX: usize = 20;
+/// Longest text of a document reference, in bytes.
+const TEXT_MAX_BYTES: usize = 255;
+/// Longest code of a purpose, and longest act, in bytes.
+const CODE_MAX_BYTES: usize = 64;
+/// Longest handle of an upload, in bytes.
+const HANDLE_MAX_BYTES: usize = 255;
+/// Most evidence of a receiver, in bytes.
+const EVIDENCE_MAX_BYTES: usize = 16 * 1024;
+/// Deliveries of one page when the caller names no number, and at most.
+const PAGE_SIZES: (u32, u32) = (100, 1000);
+
+/// A message as it was sent: all but its uploads, which only the node can look up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sent {
+    /// With no objects yet.
+    pub publish: Publish,
+    /// Handles of finished uploads, in the sender's order; each not empty and at most 255 bytes.
+    pub uploads: Vec<String>,
+}
+
+/// What is wrong so far.
+#[derive(Default)]
+struct Wrong(Vec<Refusal>);
+
+impl Wrong {
+    fn add(&mut self, code: ReasonCode, path: impl Into<String>, what: impl Into<String>, mend: &str) {
+        self.0.push(Refusal::new(code, path, what, mend));
+    }
+
+    /// The value, or a note of what is wrong with it.
+    fn keep<T, E: ToString>(&mut self, path: &str, read: Result<T, E>, mend: &str) -> Option<T> {
+        match read {
+            Ok(value) => Some(value),
+            Err(error) => {
+                self.add(FIELD_INVALID, path, error.to_string(), mend);
+                None
+            }
+        }
+    }
+
+    fn bound(&mut self, path: &str, text: &str, max_bytes: usize) {
+        if text.len() > max_bytes {
+            let what = format!("has more than {max_bytes} bytes");
+            self.add(FIELD_TOO_LONG, path, what, "use a shorter one");
+        }
+    }
+
+    fn count(&mut self, code: ReasonCode, path: &str, found: usize, max: usize) {
+        if found > max {
+            let what = format!("{found}, where at most {max} are allowed");
+            self.add(code, path, what, "send it as several messages");
+        }
+    }
+}
+
+/// Reads a message whose own place in the request is `at`, as in `message`.
+///
+/// # Errors
+/// Every field that is wrong, at least one; the caller corrects them. Nothing was done.
+pub fn read_message(message: Option<v1::Message>, at: &str) -> Result<Sent, Vec<Refusal>> {
+    let mut wrong = Wrong::default();
+    let Some(message) = message else {
+        wrong.add(FIELD_MISSING, at, "is absent", "send a message");
+        return Err(wrong.0);
+    };
+    let path = |field: &str| format!("{at}.{field}");
+    bounds(&mut wrong, &message, &path);
+    let contract = wrong.keep(
+        &path("contract"),
+        ContractRef::parse(&message.contract),
+        "name a contract and its version",
+    );
+    let from = written(&mut wrong, &message.from, path("from"));
+    let to: Vec<Written> = message
+        .to
+        .iter()
+        .take(ADDRESSEES_MAX)
+        .enumerate()
+        .filter_map(|(index, code)| written(&mut wrong, code, format!("{at}.to[{index}]")))
+        .collect();
+    let documents = message
+        .documents
+        .into_iter()
+        .take(DOCUMENTS_MAX)
+        .enumerate()
+        .filter_map(|(index, document)| read_document(&mut wrong, document, &format!("{at}.documents[{index}]")))
+        .collect();
+    let codes_as_of = day(&mut wrong, &path("codes_as_of"), &message.codes_as_of);
+    let due = day(&mut wrong, &path("due"), &message.due);
+    let uploads = handles(&mut wrong, message.attachments, &path("attachments"));
+    match (contract, from) {
+        (Some(contract), Some(from)) if wrong.0.is_empty() => Ok(Sent {
+            publish: Publish {
+                contract,
+                from,
+                to,
+                purpose: message.purpose,
+                order_key: message.order_key,
+                idempotency_key: message.idempotency_key,
+                case: message.case_number,
+                codes_as_of,
+                documents,
+                act: message.act,
+                due,
+                payload: message.payload,
+                objects: Vec::new(),
+            },
+            uploads,
+        }),
+        _ => Err(wrong.0),
+    }
+}
+
+/// The bounds that need no reading.
+fn bounds(wrong: &mut Wrong, message: &v1::Message, path: &dyn Fn(&str) -> String) {
+    if message.to.is_empty() {
+        wrong.add(FIELD_MISSING, path("to"), "is empty", "name at least one agency");
+    }
+    wrong.count(TOO_MANY_ADDRESSEES, &path("to"), message.to.len(), ADDRESSEES_MAX);
+    wrong.count(
+        TOO_MANY_ATTACHMENTS,
+        &path("attachments"),
+        message.attachments.len(),
+        ATTACHMENTS_MAX,
+    );
+    wrong.count(
+        TOO_MANY_DOCUMENTS,
+        &path("documents"),
+        message.documents.len(),
+        DOCUMENTS_MAX,
+    );
+    if message.idempotency_key.is_empty() {
+        let mend = "name each message with a key of your own";
+        wrong.add(FIELD_MISSING, path("idempotency_key"), "is empty", mend);
+    }
+    wrong.bound(&path("idempotency_key"), &message.idempotency_key, KEY_MAX_BYTES);
+    wrong.bound(&path("order_key"), &message.order_key, KEY_MAX_BYTES);
+    wrong.bound(&path("case_number"), &message.case_number, KEY_MAX_BYTES);
+    wrong.bound(&path("purpose"), &message.purpose, CODE_MAX_BYTES);
+    wrong.bound(&path("act"), &message.act, CODE_MAX_BYTES);
+    if message.payload.len() > PAYLOAD_MAX_BYTES {
+        let what = format!("has more than {PAYLOAD_MAX_BYTES} bytes");
+        let mend = "move large content into attachments";
+        wrong.add(PAYLOAD_TOO_LARGE, path("payload"), what, mend);
+    }
+}
+
+fn written(wrong: &mut Wrong, code: &str, path: String) -> Option<Written> {
+    let code = wrong.keep(
+        &path,
+        AgencyCode::parse(code),
+        "write an agency code, as in `000.00.11.H62` or `H62.11`",
+    )?;
+    Some(Written { code, path })
+}
+
+fn day(wrong: &mut Wrong, path: &str, text: &str) -> Option<DocumentDate> {
+    if text.is_empty() {
+        return None;
+    }
+    wrong.keep(path, DocumentDate::parse_iso(text), "write a day as yyyy-MM-dd")
+}
+
+fn read_document(wrong: &mut Wrong, document: v1::DocumentReference, at: &str) -> Option<DocumentRef> {
+    let relation = match document.relation() {
+        WireRelation::Unspecified => {
+            let mend = "say how the message belongs to the document";
+            wrong.add(FIELD_MISSING, format!("{at}.relation"), "is absent or unknown", mend);
+            None
+        }
+        WireRelation::Is => Some(Relation::Is),
+        WireRelation::About => Some(Relation::About),
+        WireRelation::ActsOn => Some(Relation::ActsOn),
+        WireRelation::Replaces => Some(Relation::Replaces),
+    };
+    let texts = [
+        ("id", &document.id),
+        ("organ", &document.organ),
+        ("code", &document.code),
+    ];
+    for (field, text) in texts {
+        wrong.bound(&format!("{at}.{field}"), text, TEXT_MAX_BYTES);
+    }
+    let date = day(wrong, &format!("{at}.date"), &document.date);
+    Some(DocumentRef {
+        relation: relation?,
+        id: document.id,
+        organ: document.organ,
+        code: document.code,
+        date: date.map(|date| date.to_string()).unwrap_or_default(),
+    })
+}
+
+fn handles(wrong: &mut Wrong, uploads: Vec<v1::Upload>, at: &str) -> Vec<String> {
+    let mut handles = Vec::new();
+    for (index, upload) in uploads.into_iter().take(ATTACHMENTS_MAX).enumerate() {
+        if upload.handle.is_empty() || upload.handle.len() > HANDLE_MAX_BYTES {
+            let mend = "give the handle that UploadAttachment answered";
+            wrong.add(
+                FIELD_INVALID,
+                format!("{at}[{index}].handle"),
+                "is no handle of an upload",
+                mend,
+            );
+        }
+        handles.push(upload.handle);
+    }
+    handles
+}
+
+/// Reads the id of a delivery.
+///
+/// # Errors
+/// The caller corrects it.
+pub fn read_delivery_id(text: &str, path: &str) -> Result<DeliveryId, Refusal> {
+    DeliveryId::parse(text).map_err(|error| no_id(error.to_string(), path))
+}
+
+/// Reads the id of a message.
+///
+/// # Errors
+/// The caller corrects it.
+pub fn read_message_id(text: &str, path: &str) -> Result<MsgId, Refusal> {
+    MsgId::parse(text).map_err(|error| no_id(error.to_string(), path))
+}
+
+fn no_id(what: String, path: &str) -> Refusal {
+    Refusal::new(FIELD_INVALID, path, what, "give the id as the platform answered it")
+}
+
+/// Reads which deliveries a list is to hold.
+///
+/// # Errors
+/// Every field that is wrong.
+pub fn read_list_query(request: v1::ListDeliveriesRequest) -> Result<OpenQuery, Vec<Refusal>> {
+    let mut wrong = Wrong::default();
+    let (usual, most) = PAGE_SIZES;
+    if request.page_size > most {
+        let what = format!("is more than {most}");
+        wrong.add(FIELD_INVALID, "page_size", what, "ask for fewer, and for the next page");
+    }
+    wrong.bound("contract", &request.contract, CODE_MAX_BYTES);
+    let after = match request.after.as_str() {
+        "" => None,
+        text => match read_delivery_id(text, "after") {
+            Ok(id) => Some(id),
+            Err(refusal) => {
+                wrong.0.push(refusal);
+                None
+            }
+        },
+    };
+    if !wrong.0.is_empty() {
+        return Err(wrong.0);
+    }
+    Ok(OpenQuery {
+        contract: (!request.contract.is_empty()).then_some(request.contract),
+        limit: if request.page_size == 0 {
+            usual
+        } else {
+            request.page_size
+        },
+        after,
+    })
+}
+
+/// Reads what a receiver says of a delivery.
+///
+/// # Errors
+/// Every field that is wrong.
+pub fn read_outcome(request: v1::AcknowledgeDeliveryRequest) -> Result<(DeliveryId, Outcome, Evidence), Vec<Refusal>> {
+    let mut wrong = Wrong::default();
+    let delivery = match read_delivery_id(&request.delivery_id, "delivery_id") {
+        Ok(delivery) => Some(delivery),
+        Err(refusal) => {
+            wrong.0.push(refusal);
+            None
+        }
+    };
+    let outcome = match request.outcome {
+        Some(WireOutcome::Delivered(_)) => Some(Outcome::Delivered),
+        Some(WireOutcome::Failed(failed)) => wrong
+            .keep(
+                "failed.reason",
+                ReasonCode::parse(&failed.reason),
+                "give a code of 1 to 40 of A-Z, 0-9 and _, with a letter first",
+            )
+            .map(Outcome::Failed),
+        Some(WireOutcome::Mark(number)) => match v1::Mark::try_from(number).ok().and_then(read_mark) {
+            Some(mark) => Some(Outcome::Mark(mark)),
+            None => {
+                wrong.add(FIELD_INVALID, "mark", "is no mark", "give one of the enumeration");
+                None
+            }
+        },
+        None => {
+            let mend = "say `delivered`, `failed` or a `mark`";
+            wrong.add(FIELD_MISSING, "outcome", "is absent", mend);
+            None
+        }
+    };
+    if request.evidence.len() > EVIDENCE_MAX_BYTES {
+        let what = format!("has more than {EVIDENCE_MAX_BYTES} bytes");
+        wrong.add(FIELD_TOO_LONG, "evidence", what, "send a digest of it");
+    }
+    match (delivery, outcome) {
+        (Some(delivery), Some(outcome)) if wrong.0.is_empty() => {
+            let evidence = Evidence {
+                kind: EvidenceKind::Answer,
+                key_id: String::new(),
+                proof: Bytes::new(),
+                signed: request.evidence,
+            };
+            Ok((delivery, outcome, evidence))
+        }
+        _ => Err(wrong.0),
+    }
+}
+
+fn read_mark(mark: v1::Mark) -> Option<Mark> {
+    match mark {
+        v1::Mark::Unspecified => None,
+        v1::Mark::Initial => Some(Mark::Initial),
+        v1::Mark::Inbox => Some(Mark::Inbox),
+        v1::Mark::Processing => Some(Mark::Processing),
+        v1::Mark::Acceptance => Some(Mark::Acceptance),
+        v1::Mark::Rejection => Some(Mark::Rejection),
+    }
+}
+
+#[cfg(test)]
+mod tests;
