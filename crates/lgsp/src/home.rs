@@ -1,15 +1,16 @@
 //! The data folder of a node: where everything lies, how it is made the first time, who may read it.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::fs::{DirBuilder, File};
+use std::io::{self, Read};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
-use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 use lgsp_audit::{KeyError, NoteKey};
 use lgsp_ledger::{CreateError, Local};
 use lgsp_types::{IdKey, UnixMs};
 use thiserror::Error;
+
+use crate::private::{self, Existing};
 
 /// Paths below the data folder.
 #[derive(Clone, Debug)]
@@ -144,26 +145,13 @@ impl Home {
     fn publish_vkey(&self, name: &str, key: &NoteKey) -> Result<(), HomeError> {
         let path = self.key(name);
         let text = format!("{}\n", key.vkey());
-        replace(&path, text.as_bytes()).map_err(|source| HomeError::Io { path, source })
+        private::whole(&path, text.as_bytes(), Existing::Replace, 0o644)
+            .map_err(|source| HomeError::Io { path, source })
     }
 }
 
 fn write_secret(path: &Path) -> io::Result<()> {
-    let mut bytes = [0; 32];
-    SystemRandom::new()
-        .fill(&mut bytes)
-        .map_err(|_| io::Error::other("no randomness"))?;
-    let draft = path.with_extension("new");
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&draft)?;
-    file.write_all(&bytes)?;
-    file.sync_all()?;
-    fs::rename(&draft, path)?;
-    sync_folder(path)
+    private::whole(path, &private::random_bytes::<32>()?, Existing::Refuse, 0o600)
 }
 
 fn read_secret(path: PathBuf) -> Result<[u8; 32], HomeError> {
@@ -186,20 +174,4 @@ fn read_secret(path: PathBuf) -> Result<[u8; 32], HomeError> {
     let mut bytes = Vec::with_capacity(33);
     (&mut file).take(33).read_to_end(&mut bytes).map_err(failed)?;
     bytes.try_into().map_err(|_| HomeError::NoKey { path })
-}
-
-/// Writes a whole file or leaves the old one.
-pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(".new");
-    let draft = path.with_file_name(name);
-    let mut file = File::create(&draft)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    fs::rename(&draft, path)?;
-    sync_folder(path)
-}
-
-fn sync_folder(path: &Path) -> io::Result<()> {
-    path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
 }

@@ -16,6 +16,7 @@ use tracing::{info, warn};
 
 use crate::home::{Home, HomeError, Keys};
 use crate::operations;
+use crate::private::{self, Existing};
 use crate::registry_files;
 use crate::settings::{Problems, Settings};
 
@@ -110,7 +111,8 @@ async fn serve_on(
     let socket = operations::bind(&home.socket()).map_err(serve_error("the operations socket"))?;
     let vxp = format!("http://{}", facade.local_addr());
     let announcement = json!({ "pid": std::process::id(), "vxp": vxp });
-    crate::home::replace(&home.announcement(), announcement.to_string().as_bytes())
+    let announcement = announcement.to_string();
+    private::whole(&home.announcement(), announcement.as_bytes(), Existing::Replace, 0o644)
         .map_err(serve_error("the announcement"))?;
     info!(vxp, data_dir = %home.root().display(), "serving");
     tokio::join!(

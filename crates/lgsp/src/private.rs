@@ -60,15 +60,16 @@ pub(crate) enum Existing {
 
 /// Writes a file of mode 0600: the whole of it, or the old one stays.
 pub(crate) fn write(path: &Path, bytes: &[u8], existing: Existing) -> Result<(), NotDone> {
-    write_with(path, bytes, existing, 0o600).map_err(|source| NotDone::file(path, source))
+    whole(path, bytes, existing, 0o600).map_err(|source| NotDone::file(path, source))
 }
 
 /// As [`write`], for what anybody may read.
 pub(crate) fn write_public(path: &Path, bytes: &[u8], existing: Existing) -> Result<(), NotDone> {
-    write_with(path, bytes, existing, 0o644).map_err(|source| NotDone::file(path, source))
+    whole(path, bytes, existing, 0o644).map_err(|source| NotDone::file(path, source))
 }
 
-fn write_with(path: &Path, bytes: &[u8], existing: Existing, mode: u32) -> io::Result<()> {
+/// Writes a whole file, synced with its folder, or leaves the old one.
+pub(crate) fn whole(path: &Path, bytes: &[u8], existing: Existing, mode: u32) -> io::Result<()> {
     let mut draft_name = path.file_name().unwrap_or_default().to_owned();
     draft_name.push(".new");
     let draft = path.with_file_name(draft_name);
@@ -104,10 +105,14 @@ pub(crate) fn folder(path: &Path) -> Result<(), NotDone> {
 
 /// Random bytes for keys, serials and secrets.
 pub(crate) fn random<const N: usize>() -> Result<[u8; N], NotDone> {
+    random_bytes().map_err(|source| NotDone::file(Path::new("/dev/random"), source))
+}
+
+/// As [`random`], for whoever has errors of its own.
+pub(crate) fn random_bytes<const N: usize>() -> io::Result<[u8; N]> {
     let mut bytes = [0; N];
-    SystemRandom::new()
-        .fill(&mut bytes)
-        .map_err(|_| NotDone::file(Path::new("/dev/random"), io::Error::other("no randomness")))?;
+    let filled = SystemRandom::new().fill(&mut bytes);
+    filled.map_err(|_| io::Error::other("no randomness"))?;
     Ok(bytes)
 }
 
