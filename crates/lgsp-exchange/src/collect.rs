@@ -2,15 +2,17 @@
 
 use std::time::Duration;
 
+use futures_util::stream;
 use lgsp_registry::Reception;
 use lgsp_store::{DeliveryRow, failpoint};
 use lgsp_types::{
-    AcknowledgeError, Acknowledged, Caller, Delivery, DeliveryId, DeliveryState, Evidence, Fact, FetchError, Fetched,
-    Kind, OpenDelivery, OpenQuery, Outcome, Receiver, Unavailable, What,
+    AcknowledgeError, Acknowledged, Arrivals, Caller, Delivery, DeliveryId, DeliveryState, Evidence, Fact, FetchError,
+    Fetched, Kind, MsgId, OpenDelivery, OpenQuery, Outcome, Receiver, SentDelivery, SentMessage, Unavailable, What,
 };
 use tokio::time::timeout;
 use tracing::debug;
 
+use crate::publish::inscribed;
 use crate::scribe::WriteError;
 use crate::spine::{Spine, unavailable};
 
@@ -39,6 +41,44 @@ impl Spine {
             .open_deliveries(&agencies, query.contract.as_deref(), query.after, limit)
             .await;
         rows.map_err(unavailable)
+    }
+
+    /// Each batch that is projected may bring something, until the node stops.
+    pub(crate) fn arriving(&self) -> Arrivals {
+        let ended = self.stopping().clone();
+        let batches = self.projection.batches();
+        Box::pin(stream::unfold((batches, ended), |(mut batches, ended)| async {
+            tokio::select! {
+                () = ended.cancelled() => return None,
+                changed = batches.changed() => changed.ok()?,
+            }
+            Some(((), (batches, ended)))
+        }))
+    }
+
+    /// Where a message stands, for the system that sent it.
+    pub(crate) async fn sent_by(&self, caller: &Caller, id: MsgId) -> Result<Option<SentMessage>, Unavailable> {
+        self.caught_up().await;
+        let message = self.store.message(id).await.map_err(unavailable)?;
+        let Some(message) = message.filter(|message| message.system == caller.system) else {
+            return Ok(None);
+        };
+        let timeline = self.store.timeline(id).await.map_err(unavailable)?;
+        let deliveries = timeline.into_iter().flat_map(|timeline| timeline.deliveries);
+        Ok(Some(SentMessage {
+            receipt: self.receipt(id, inscribed(&message), true),
+            deliveries: deliveries
+                .map(|row| SentDelivery {
+                    delivery: row.delivery,
+                    to: row.written,
+                    state: row.state,
+                    late: row.late,
+                    reason: row.reason,
+                    mark: row.mark.map(|(mark, _)| mark),
+                    changed_ms: row.changed_ms,
+                })
+                .collect(),
+        }))
     }
 
     /// Waits for the projection to reach the ledger's present end, so that whoever was answered "accepted" finds it listed.

@@ -46,6 +46,8 @@ impl ProjectError {
 #[derive(Debug)]
 pub(crate) struct Projection {
     reached: Vec<watch::Sender<u64>>,
+    /// Counts what was projected, in whatever partition.
+    any: watch::Sender<u64>,
 }
 
 /// The projection of the partition has stopped.
@@ -57,6 +59,7 @@ impl Projection {
     pub(crate) fn new(partitions: u32) -> Self {
         Self {
             reached: (0..partitions).map(|_| watch::Sender::new(0)).collect(),
+            any: watch::Sender::new(0),
         }
     }
 
@@ -72,9 +75,15 @@ impl Projection {
         }
     }
 
+    /// Tells of each batch that is projected from now on, in whatever partition; several untold ones are one.
+    pub(crate) fn batches(&self) -> watch::Receiver<u64> {
+        self.any.subscribe()
+    }
+
     fn set(&self, partition: u32, next: u64) {
         if let Some(reached) = self.reached.get(partition as usize) {
             reached.send_replace(next);
+            self.any.send_modify(|count| *count = count.wrapping_add(1));
         }
     }
 

@@ -152,7 +152,7 @@ impl Spine {
         }
     }
 
-    fn receipt(&self, msg_id: MsgId, inscribed: Inscribed, repeat: bool) -> Receipt {
+    pub(crate) fn receipt(&self, msg_id: MsgId, inscribed: Inscribed, repeat: bool) -> Receipt {
         Receipt {
             msg_id,
             position: self.position(inscribed),

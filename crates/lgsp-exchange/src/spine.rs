@@ -12,10 +12,10 @@ use lgsp_ledger::{Entry, Ledger, ReadLimit};
 use lgsp_registry::{ConfigError, Left};
 use lgsp_store::{Objects, Position, Store};
 use lgsp_types::{
-    Accepted, AcknowledgeError, Acknowledged, Actor, AgencyId, AgencyView, Caller, Cause, Clock, DeliveryId,
-    DocumentDate, EventId, Evidence, Exchange, FetchError, Fetched, IdKey, KeyEvent, KeyUse, Kind, OpenDelivery,
-    OpenQuery, Outcome, Publish, PublishError, Receipt, Rejection, SystemId, SystemView, Unavailable, Upload,
-    UploadError, What,
+    Accepted, AcknowledgeError, Acknowledged, Actor, AgencyId, AgencyView, Arrivals, Caller, Cause, Clock, DeliveryId,
+    DocumentDate, EventId, Evidence, Exchange, FetchError, Fetched, IdKey, KeyEvent, KeyUse, Kind, MsgId, OpenDelivery,
+    OpenQuery, Outcome, Publish, PublishError, Receipt, Rejection, SentMessage, SystemId, SystemView, Unavailable,
+    Upload, UploadError, What,
 };
 use thiserror::Error;
 use tokio_util::sync::CancellationToken;
@@ -377,6 +377,14 @@ impl Exchange for Spine {
         evidence: Evidence,
     ) -> Result<Acknowledged, AcknowledgeError> {
         self.settle(caller, delivery, outcome, evidence).await
+    }
+
+    async fn sent(&self, caller: &Caller, message: MsgId) -> Result<Option<SentMessage>, Unavailable> {
+        self.sent_by(caller, message).await
+    }
+
+    fn arrivals(&self) -> Arrivals {
+        self.arriving()
     }
 
     fn system(&self, system: &SystemId) -> Option<SystemView> {

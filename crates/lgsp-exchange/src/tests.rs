@@ -2,6 +2,7 @@
 
 mod stage;
 
+use futures_util::StreamExt as _;
 use lgsp_audit::{Receipt as ReceiptNote, TlogProof};
 use lgsp_types::{
     AcknowledgeError, Acknowledged, DeliveryState, Exchange, FetchError, Kind, Outcome, PublishError, ReasonCode,
@@ -266,4 +267,60 @@ async fn a_ledger_that_is_shorter_than_its_checkpoint_is_a_fork_and_the_node_doe
     std::fs::remove_file(folder.path().join("store.sqlite")).unwrap();
     let error = Stage::try_open(folder).await.unwrap_err();
     assert!(error.contains("ledger fork"), "{error}");
+}
+
+#[tokio::test]
+async fn a_sender_sees_where_its_message_stands_and_nobody_elses() {
+    let stage = Stage::open().await;
+    let receipt = stage
+        .spine
+        .publish(&stage.sender(), publish("a", "1", "one"))
+        .await
+        .unwrap();
+    let sent = stage
+        .spine
+        .sent(&stage.sender(), receipt.msg_id)
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!((&sent.receipt.note, sent.receipt.repeat), (&receipt.note, true));
+    let [delivery] = sent.deliveries.as_slice() else {
+        panic!("{sent:?}")
+    };
+    assert_eq!((delivery.state, &delivery.reason), (DeliveryState::Open, &None));
+    let refused = Outcome::Failed(ReasonCode::new("NO_ROOM"));
+    let word = stage
+        .spine
+        .acknowledge(&stage.receiver(), delivery.delivery, refused, evidence())
+        .await;
+    assert_eq!(word.unwrap(), Acknowledged::Done);
+    let sent = stage
+        .spine
+        .sent(&stage.sender(), receipt.msg_id)
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(sent.deliveries[0].state, DeliveryState::DeadLettered);
+    assert_eq!(sent.deliveries[0].reason, Some(ReasonCode::new("NO_ROOM")));
+    assert_eq!(stage.spine.sent(&stage.receiver(), receipt.msg_id).await.unwrap(), None);
+    stage.close().await;
+}
+
+#[tokio::test]
+async fn whoever_waits_for_arrivals_is_told_of_each_and_of_the_end() {
+    let stage = Stage::open().await;
+    let mut arrivals = stage.spine.arrivals();
+    for number in ["1", "2"] {
+        let before = stage.open_for_receiver().await.len();
+        stage
+            .spine
+            .publish(&stage.sender(), publish("a", number, number))
+            .await
+            .unwrap();
+        while stage.open_for_receiver().await.len() == before {
+            arrivals.next().await.unwrap();
+        }
+    }
+    stage.close().await;
+    while arrivals.next().await.is_some() {}
 }

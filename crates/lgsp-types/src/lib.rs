@@ -26,9 +26,10 @@ pub use id::{
     DeliveryId, Digest, EventId, IdError, IdKey, LedgerPosition, MsgId, RefusalId, Request, Tag, TagKind, enc,
 };
 pub use ports::{
-    AcknowledgeError, Acknowledged, Adapter, AgencyView, Answered, Cause, CheckError, ContentError, ContentStream,
-    DeliveryState, Exchange, FetchError, Fetched, Mark, ObjectReader, OpenDelivery, OpenQuery, Outcome, PublishError,
-    Push, Pushed, Question, Rejection, SystemView, Unavailable, Upload, UploadError,
+    AcknowledgeError, Acknowledged, Adapter, AgencyView, Answered, Arrivals, Cause, CheckError, ContentError,
+    ContentStream, DeliveryState, Exchange, FetchError, Fetched, Mark, ObjectReader, OpenDelivery, OpenQuery, Outcome,
+    PublishError, Push, Pushed, Question, Rejection, SentDelivery, SentMessage, SystemView, Unavailable, Upload,
+    UploadError,
 };
 pub use reason::{ReasonCode, ReasonCodeError, Refusal};
 pub use receipt::Receipt;

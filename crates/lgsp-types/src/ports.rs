@@ -83,6 +83,17 @@ pub trait Exchange: Send + Sync + Debug {
         evidence: Evidence,
     ) -> Result<Acknowledged, AcknowledgeError>;
 
+    /// Where a message that this caller sent stands; none: it sent no such message, another's is not told from none.
+    ///
+    /// # Errors
+    /// [`Unavailable`].
+    async fn sent(&self, caller: &Caller, message: MsgId) -> Result<Option<SentMessage>, Unavailable>;
+
+    /// Says each time that lists of open deliveries may have grown since it was last asked; ends with the node.
+    ///
+    /// Ask for it before the first list, so that nothing falls between the two.
+    fn arrivals(&self) -> Arrivals;
+
     /// What the registry knows of a system now; none if it is unknown or closed.
     fn system(&self, system: &SystemId) -> Option<SystemView>;
 
@@ -149,6 +160,33 @@ pub struct Rejection {
     pub content: Digest,
     /// At least one.
     pub refusals: Vec<Refusal>,
+}
+
+/// Something may have arrived; many arrivals between two looks are one.
+pub type Arrivals = Pin<Box<dyn Stream<Item = ()> + Send>>;
+
+/// A message, as its sender sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SentMessage {
+    /// The acceptance receipt, as a repeat would get it.
+    pub receipt: Receipt,
+    /// One for each addressee.
+    pub deliveries: Vec<SentDelivery>,
+}
+
+/// A message to one addressee, as its sender sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SentDelivery {
+    pub delivery: DeliveryId,
+    /// As the sender wrote it.
+    pub to: AgencyCode,
+    pub state: DeliveryState,
+    /// Delivered after it had ended otherwise.
+    pub late: bool,
+    /// Why it is dead-lettered or withdrawn.
+    pub reason: Option<ReasonCode>,
+    pub mark: Option<Mark>,
+    pub changed_ms: UnixMs,
 }
 
 /// Which open deliveries.

@@ -9,10 +9,10 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::stream;
 use lgsp_types::{
-    AcknowledgeError, Acknowledged, AgencyCode, AgencyId, AgencyView, Attachment, Caller, ContentError, ContentStream,
-    ContractRef, DeliveryId, DeliveryState, Digest, DocumentDate, Evidence, Exchange, FetchError, Fetched, IdKey,
-    LedgerPosition, MsgId, ObjectReader, OpenDelivery, OpenQuery, Outcome, Publish, PublishError, Receipt, Rejection,
-    Role, Staged, SystemId, SystemView, Unavailable, UnixMs, Upload, UploadError,
+    AcknowledgeError, Acknowledged, AgencyCode, AgencyId, AgencyView, Arrivals, Attachment, Caller, ContentError,
+    ContentStream, ContractRef, DeliveryId, DeliveryState, Digest, DocumentDate, Evidence, Exchange, FetchError,
+    Fetched, IdKey, LedgerPosition, MsgId, ObjectReader, OpenDelivery, OpenQuery, Outcome, Publish, PublishError,
+    Receipt, Rejection, Role, SentMessage, Staged, SystemId, SystemView, Unavailable, UnixMs, Upload, UploadError,
 };
 use tokio::sync::Semaphore;
 
@@ -162,6 +162,14 @@ impl Exchange for Shared {
             .map(|(_, open, _)| open.clone())
             .take(limit)
             .collect())
+    }
+
+    async fn sent(&self, _caller: &Caller, _message: MsgId) -> Result<Option<SentMessage>, Unavailable> {
+        panic!("a façade asks for no message that was sent")
+    }
+
+    fn arrivals(&self) -> Arrivals {
+        panic!("a façade waits for nothing")
     }
 
     async fn fetch(&self, caller: &Caller, delivery: DeliveryId) -> Result<Fetched, FetchError> {
