@@ -12,9 +12,13 @@ mod fresh;
 mod read;
 mod write;
 
-pub use read::{Sent, read_delivery_id, read_list_query, read_message, read_message_id, read_outcome};
+pub use read::{
+    Sent, UploadStart, read_contract_name, read_delivery_id, read_list_query, read_message, read_message_id,
+    read_outcome, read_upload_start,
+};
 pub use write::{
-    write_agency, write_attachment, write_content, write_mark, write_receipt, write_state, write_summary, write_time,
+    write_agency, write_attachment, write_content, write_mark, write_receipt, write_sent, write_state, write_summary,
+    write_time,
 };
 
 /// Every file of proto/ that a client may ask for by reflection.

@@ -2,13 +2,14 @@
 
 use bytes::Bytes;
 use lgsp_types::{
-    ADDRESSEES_MAX, ATTACHMENTS_MAX, AgencyCode, ContractRef, DeliveryId, DocumentDate, DocumentRef, Evidence,
+    ADDRESSEES_MAX, ATTACHMENTS_MAX, AgencyCode, ContractRef, DeliveryId, Digest, DocumentDate, DocumentRef, Evidence,
     EvidenceKind, KEY_MAX_BYTES, Mark, MsgId, OpenQuery, Outcome, PAYLOAD_MAX_BYTES, Publish, ReasonCode, Refusal,
-    Relation, Written,
+    Relation, Role, Written,
 };
 
 use crate::exchange::v1;
 use v1::acknowledge_delivery_request::Outcome as WireOutcome;
+use v1::attachment::Role as WireRole;
 use v1::document_reference::Relation as WireRelation;
 
 const FIELD_INVALID: ReasonCode = ReasonCode::new("FIELD_INVALID");
@@ -23,7 +24,9 @@ const TOO_MANY_DOCUMENTS: ReasonCode = ReasonCode::new("TOO_MANY_DOCUMENTS");
 const DOCUMENTS_MAX: usize = 20;
 /// Longest text of a document reference, in bytes.
 const TEXT_MAX_BYTES: usize = 255;
-/// Longest code of a purpose, and longest act, in bytes.
+/// Longest media type, in bytes.
+const MEDIA_TYPE_MAX_BYTES: usize = 127;
+/// Longest code of a purpose, longest act and longest name of a contract, in bytes.
 const CODE_MAX_BYTES: usize = 64;
 /// Longest handle of an upload, in bytes.
 const HANDLE_MAX_BYTES: usize = 255;
@@ -59,6 +62,11 @@ impl Wrong {
                 None
             }
         }
+    }
+
+    /// As [`Self::keep`], of what names its path itself.
+    fn take<T>(&mut self, read: Result<T, Refusal>) -> Option<T> {
+        read.map_err(|refusal| self.0.push(refusal)).ok()
     }
 
     fn bound(&mut self, path: &str, text: &str, max_bytes: usize) {
@@ -251,6 +259,27 @@ fn no_id(what: String, path: &str) -> Refusal {
     Refusal::new(FIELD_INVALID, path, what, "give the id as the platform answered it")
 }
 
+/// A field of a message whose own place in the request is `at`; the request itself has none.
+fn under(at: &str, field: &str) -> String {
+    if at.is_empty() {
+        field.to_owned()
+    } else {
+        format!("{at}.{field}")
+    }
+}
+
+/// Reads which contract's messages a caller asks for: none, all of them.
+///
+/// # Errors
+/// The caller corrects it.
+pub fn read_contract_name(name: String, path: &str) -> Result<Option<String>, Refusal> {
+    if name.len() > CODE_MAX_BYTES {
+        let what = format!("has more than {CODE_MAX_BYTES} bytes");
+        return Err(Refusal::new(FIELD_TOO_LONG, path, what, "name one contract"));
+    }
+    Ok((!name.is_empty()).then_some(name))
+}
+
 /// Reads which deliveries a list is to hold.
 ///
 /// # Errors
@@ -262,22 +291,16 @@ pub fn read_list_query(request: v1::ListDeliveriesRequest) -> Result<OpenQuery, 
         let what = format!("is more than {most}");
         wrong.add(FIELD_INVALID, "page_size", what, "ask for fewer, and for the next page");
     }
-    wrong.bound("contract", &request.contract, CODE_MAX_BYTES);
+    let contract = wrong.take(read_contract_name(request.contract, "contract"));
     let after = match request.after.as_str() {
         "" => None,
-        text => match read_delivery_id(text, "after") {
-            Ok(id) => Some(id),
-            Err(refusal) => {
-                wrong.0.push(refusal);
-                None
-            }
-        },
+        text => wrong.take(read_delivery_id(text, "after")),
     };
     if !wrong.0.is_empty() {
         return Err(wrong.0);
     }
     Ok(OpenQuery {
-        contract: (!request.contract.is_empty()).then_some(request.contract),
+        contract: contract.flatten(),
         limit: if request.page_size == 0 {
             usual
         } else {
@@ -287,24 +310,21 @@ pub fn read_list_query(request: v1::ListDeliveriesRequest) -> Result<OpenQuery, 
     })
 }
 
-/// Reads what a receiver says of a delivery.
+/// Reads what a receiver says of a delivery; the request's own place is `at`, empty for a call of its own.
 ///
 /// # Errors
 /// Every field that is wrong.
-pub fn read_outcome(request: v1::AcknowledgeDeliveryRequest) -> Result<(DeliveryId, Outcome, Evidence), Vec<Refusal>> {
+pub fn read_outcome(
+    request: v1::AcknowledgeDeliveryRequest,
+    at: &str,
+) -> Result<(DeliveryId, Outcome, Evidence), Vec<Refusal>> {
     let mut wrong = Wrong::default();
-    let delivery = match read_delivery_id(&request.delivery_id, "delivery_id") {
-        Ok(delivery) => Some(delivery),
-        Err(refusal) => {
-            wrong.0.push(refusal);
-            None
-        }
-    };
+    let delivery = wrong.take(read_delivery_id(&request.delivery_id, &under(at, "delivery_id")));
     let outcome = match request.outcome {
         Some(WireOutcome::Delivered(_)) => Some(Outcome::Delivered),
         Some(WireOutcome::Failed(failed)) => wrong
             .keep(
-                "failed.reason",
+                &under(at, "failed.reason"),
                 ReasonCode::parse(&failed.reason),
                 "give a code of 1 to 40 of A-Z, 0-9 and _, with a letter first",
             )
@@ -312,19 +332,24 @@ pub fn read_outcome(request: v1::AcknowledgeDeliveryRequest) -> Result<(Delivery
         Some(WireOutcome::Mark(number)) => match v1::Mark::try_from(number).ok().and_then(read_mark) {
             Some(mark) => Some(Outcome::Mark(mark)),
             None => {
-                wrong.add(FIELD_INVALID, "mark", "is no mark", "give one of the enumeration");
+                wrong.add(
+                    FIELD_INVALID,
+                    under(at, "mark"),
+                    "is no mark",
+                    "give one of the enumeration",
+                );
                 None
             }
         },
         None => {
             let mend = "say `delivered`, `failed` or a `mark`";
-            wrong.add(FIELD_MISSING, "outcome", "is absent", mend);
+            wrong.add(FIELD_MISSING, under(at, "outcome"), "is absent", mend);
             None
         }
     };
     if request.evidence.len() > EVIDENCE_MAX_BYTES {
         let what = format!("has more than {EVIDENCE_MAX_BYTES} bytes");
-        wrong.add(FIELD_TOO_LONG, "evidence", what, "send a digest of it");
+        wrong.add(FIELD_TOO_LONG, under(at, "evidence"), what, "send a digest of it");
     }
     match (delivery, outcome) {
         (Some(delivery), Some(outcome)) if wrong.0.is_empty() => {
@@ -336,6 +361,71 @@ pub fn read_outcome(request: v1::AcknowledgeDeliveryRequest) -> Result<(Delivery
             };
             Ok((delivery, outcome, evidence))
         }
+        _ => Err(wrong.0),
+    }
+}
+
+/// How an upload begins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UploadStart {
+    pub name: String,
+    pub media_type: String,
+    pub role: Role,
+    /// What the sender computed; another than what comes: refuse the upload.
+    pub digest: Option<Digest>,
+}
+
+/// Reads how an upload begins.
+///
+/// # Errors
+/// Every field that is wrong.
+pub fn read_upload_start(start: v1::upload_attachment_request::Start) -> Result<UploadStart, Vec<Refusal>> {
+    let mut wrong = Wrong::default();
+    let role = match start.role() {
+        WireRole::Unspecified => {
+            wrong.add(
+                FIELD_MISSING,
+                "start.role",
+                "is absent or unknown",
+                "say what the file is",
+            );
+            None
+        }
+        WireRole::Original => Some(Role::Original),
+        WireRole::Attachment => Some(Role::Attachment),
+    };
+    let texts = [
+        ("start.name", &start.name, TEXT_MAX_BYTES),
+        ("start.media_type", &start.media_type, MEDIA_TYPE_MAX_BYTES),
+    ];
+    for (path, text, max_bytes) in texts {
+        if text.is_empty() {
+            wrong.add(FIELD_MISSING, path, "is empty", "give it");
+        }
+        wrong.bound(path, text, max_bytes);
+    }
+    let digest = match start.sha256.as_ref() {
+        [] => None,
+        bytes => match <[u8; 32]>::try_from(bytes) {
+            Ok(bytes) => Some(Digest::from_bytes(bytes)),
+            Err(_) => {
+                wrong.add(
+                    FIELD_INVALID,
+                    "start.sha256",
+                    "is not 32 bytes",
+                    "send the digest itself, or nothing",
+                );
+                None
+            }
+        },
+    };
+    match role {
+        Some(role) if wrong.0.is_empty() => Ok(UploadStart {
+            name: start.name,
+            media_type: start.media_type,
+            role,
+            digest,
+        }),
         _ => Err(wrong.0),
     }
 }

@@ -1,7 +1,10 @@
 //! From our types to the wire.
 
 use bytes::Bytes;
-use lgsp_types::{AgencyView, Attachment, DeliveryState, Fetched, Mark, OpenDelivery, Receipt, Role, UnixMs};
+use lgsp_types::{
+    AgencyView, Attachment, DeliveryState, Fetched, Mark, OpenDelivery, Receipt, Role, SentDelivery, SentMessage,
+    UnixMs,
+};
 use prost_types::Timestamp;
 
 use crate::{exchange, registry};
@@ -42,6 +45,26 @@ pub fn write_summary(delivery: &OpenDelivery) -> v1::DeliverySummary {
         changed_at: Some(write_time(delivery.changed_ms)),
         state: write_state(delivery.state).into(),
         mark: delivery.mark.map_or(v1::Mark::Unspecified, write_mark).into(),
+    }
+}
+
+#[must_use]
+pub fn write_sent(sent: &SentMessage) -> v1::GetMessageResponse {
+    v1::GetMessageResponse {
+        receipt: Some(write_receipt(&sent.receipt)),
+        deliveries: sent.deliveries.iter().map(write_sent_delivery).collect(),
+    }
+}
+
+fn write_sent_delivery(delivery: &SentDelivery) -> v1::get_message_response::Delivery {
+    v1::get_message_response::Delivery {
+        delivery_id: delivery.delivery.to_string(),
+        to: delivery.to.as_str().to_owned(),
+        state: write_state(delivery.state).into(),
+        late: delivery.late,
+        reason: delivery.reason.as_ref().map(ToString::to_string).unwrap_or_default(),
+        mark: delivery.mark.map_or(v1::Mark::Unspecified, write_mark).into(),
+        changed_at: Some(write_time(delivery.changed_ms)),
     }
 }
 

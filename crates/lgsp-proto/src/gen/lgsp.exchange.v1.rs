@@ -11,7 +11,7 @@ pub struct Message {
     /// Codes of the agencies it is for: 1 to 200; one named twice counts once.
     #[prost(string, repeated, tag = "3")]
     pub to: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
-    /// Code of the purpose; empty where the contract asks for none.
+    /// Code of the purpose, at most 64 bytes; empty where the contract asks for none.
     #[prost(string, tag = "4")]
     pub purpose: ::prost::alloc::string::String,
     /// The sender's own name for this message, 1 to 512 bytes: what makes a repeat a repeat.
@@ -30,6 +30,7 @@ pub struct Message {
     #[prost(message, repeated, tag = "9")]
     pub documents: ::prost::alloc::vec::Vec<DocumentReference>,
     /// What it does to its document: a packet's kind `0` to `3`, or a status `01` to `16`; empty for what is no document.
+    /// At most 64 bytes.
     #[prost(string, tag = "10")]
     pub act: ::prost::alloc::string::String,
     /// Until when an answer is due, `yyyy-MM-dd`, or empty.
@@ -485,7 +486,7 @@ pub mod get_message_response {
         /// Delivered after it was a dead letter or withdrawn.
         #[prost(bool, tag = "4")]
         pub late: bool,
-        /// Why it is a dead letter; empty if it is none.
+        /// Why it is a dead letter, or was withdrawn; empty if it is neither.
         #[prost(string, tag = "5")]
         pub reason: ::prost::alloc::string::String,
         #[prost(enumeration = "super::Mark", tag = "6")]

@@ -133,7 +133,7 @@ fn a_receivers_word_is_one_of_three() {
         evidence: Bytes::from_static(b"seen"),
     };
     let delivered = WireOutcome::Delivered(v1::acknowledge_delivery_request::Delivered {});
-    let (read, outcome, evidence) = read_outcome(request(Some(delivered))).unwrap();
+    let (read, outcome, evidence) = read_outcome(request(Some(delivered)), "").unwrap();
     assert_eq!(
         (read, outcome, &evidence.signed[..]),
         (id, Outcome::Delivered, &b"seen"[..])
@@ -142,9 +142,9 @@ fn a_receivers_word_is_one_of_three() {
         let reason = reason.to_owned();
         WireOutcome::Failed(v1::acknowledge_delivery_request::Failed { reason })
     };
-    let (_, outcome, _) = read_outcome(request(Some(failed("NO_ROOM")))).unwrap();
+    let (_, outcome, _) = read_outcome(request(Some(failed("NO_ROOM"))), "").unwrap();
     assert_eq!(outcome, Outcome::Failed(ReasonCode::new("NO_ROOM")));
-    let bad = |outcome| told(read_outcome(request(outcome)).unwrap_err());
+    let bad = |outcome| told(read_outcome(request(outcome), "").unwrap_err());
     assert_eq!(bad(Some(failed("no room"))), one("FIELD_INVALID", "failed.reason"));
     assert_eq!(bad(Some(WireOutcome::Mark(0))), one("FIELD_INVALID", "mark"));
     assert_eq!(bad(Some(WireOutcome::Mark(99))), one("FIELD_INVALID", "mark"));
@@ -156,9 +156,53 @@ fn a_receivers_word_is_one_of_three() {
         Mark::Acceptance,
         Mark::Rejection,
     ] {
-        let (_, outcome, _) = read_outcome(request(Some(WireOutcome::Mark(write_mark(mark).into())))).unwrap();
+        let (_, outcome, _) = read_outcome(request(Some(WireOutcome::Mark(write_mark(mark).into()))), "").unwrap();
         assert_eq!(outcome, Outcome::Mark(mark));
     }
+}
+
+#[test]
+fn a_word_within_a_stream_is_named_with_its_place_there() {
+    let refusals = read_outcome(v1::AcknowledgeDeliveryRequest::default(), "acknowledge").unwrap_err();
+    let paths: Vec<String> = refusals.into_iter().map(|refusal| refusal.path).collect();
+    assert_eq!(paths, ["acknowledge.delivery_id", "acknowledge.outcome"]);
+    let long = read_contract_name("c".repeat(65), "begin.contract").unwrap_err();
+    assert_eq!(long.path, "begin.contract");
+}
+
+#[test]
+fn an_upload_says_what_it_is_before_it_comes() {
+    let start = |change: &dyn Fn(&mut v1::upload_attachment_request::Start)| {
+        let mut start = v1::upload_attachment_request::Start {
+            name: String::from("Công văn.pdf"),
+            media_type: String::from("application/pdf"),
+            sha256: Bytes::from(vec![7; 32]),
+            role: WireRole::Attachment.into(),
+        };
+        change(&mut start);
+        read_upload_start(start)
+    };
+    let read = start(&|_| {}).unwrap();
+    assert_eq!(
+        (read.role, read.digest),
+        (Role::Attachment, Some(Digest::from_bytes([7; 32])))
+    );
+    assert_eq!(start(&|start| start.sha256.clear()).unwrap().digest, None);
+    let bad = |change: &dyn Fn(&mut v1::upload_attachment_request::Start)| told(start(change).unwrap_err());
+    assert_eq!(
+        bad(&|start| start.sha256.truncate(31)),
+        one("FIELD_INVALID", "start.sha256")
+    );
+    assert_eq!(bad(&|start| start.role = 9), one("FIELD_MISSING", "start.role"));
+    assert_eq!(bad(&|start| start.name.clear()), one("FIELD_MISSING", "start.name"));
+    assert_eq!(
+        bad(&|start| start.name = "a".repeat(256)),
+        one("FIELD_TOO_LONG", "start.name")
+    );
+    assert_eq!(
+        bad(&|start| start.media_type = "a".repeat(128)),
+        one("FIELD_TOO_LONG", "start.media_type")
+    );
 }
 
 #[test]
