@@ -10,9 +10,10 @@ use toml::{Table, Value};
 use tree::{Text, folders, read, root, texts};
 
 /// Our crates and the layer of each (ARCHITECTURE.md): a crate uses only crates of a lower layer.
-const LAYERS: [(&str, u8); 11] = [
+const LAYERS: [(&str, u8); 12] = [
     ("lgsp-types", 0),
     ("lgsp-audit", 1),
+    ("lgsp-files", 1),
     ("lgsp-ledger", 1),
     ("lgsp-proto", 1),
     ("lgsp-registry", 1),

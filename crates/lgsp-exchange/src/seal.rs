@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use lgsp_audit::{Checkpoint, NoteKey, TlogProof, Tree, VerifierKey, prove_inclusion};
+use lgsp_files::Existing;
 use lgsp_ledger::{Entry, Ledger, ReadError, ReadLimit};
 use lgsp_types::{Clock, Digest};
 use thiserror::Error;
@@ -264,7 +265,8 @@ impl Sealer {
             size: tree.size(),
             root: tree.root(),
         };
-        let written = crate::hashes::replace(&self.checkpoint, checkpoint.sign(&self.key).as_bytes());
+        let text = checkpoint.sign(&self.key);
+        let written = lgsp_files::write_whole(&self.checkpoint, text.as_bytes(), Existing::Replace, 0o644);
         written.map_err(|source| SealError::Io {
             path: self.checkpoint.clone(),
             source,

@@ -14,11 +14,7 @@ use stage::{Stage, evidence, publish};
 #[tokio::test]
 async fn whoever_holds_the_receipt_can_prove_that_the_message_is_in_the_ledger() {
     let stage = Stage::open().await;
-    let receipt = stage
-        .spine
-        .publish(&stage.sender(), publish("a", "1", "one"))
-        .await
-        .unwrap();
+    let receipt = stage.accepted("a", "1", "one").await;
     let note = ReceiptNote::open(&receipt.note, &[stage.node_key().verifier()]).unwrap();
     assert_eq!(
         (note.msg_id, note.leaf_hash, &note.position),
@@ -36,27 +32,15 @@ async fn whoever_holds_the_receipt_can_prove_that_the_message_is_in_the_ledger()
 #[tokio::test]
 async fn a_repeat_gets_the_first_answer_also_after_a_restart_and_is_delivered_once() {
     let mut stage = Stage::open().await;
-    let first = stage
-        .spine
-        .publish(&stage.sender(), publish("a", "1", "one"))
-        .await
-        .unwrap();
+    let first = stage.accepted("a", "1", "one").await;
     stage.projected().await;
-    let again = stage
-        .spine
-        .publish(&stage.sender(), publish("a", "1", "one"))
-        .await
-        .unwrap();
+    let again = stage.accepted("a", "1", "one").await;
     assert_eq!(
         (again.msg_id, &again.note, again.repeat),
         (first.msg_id, &first.note, true)
     );
     stage = stage.reopen().await;
-    let later = stage
-        .spine
-        .publish(&stage.sender(), publish("a", "1", "one"))
-        .await
-        .unwrap();
+    let later = stage.accepted("a", "1", "one").await;
     assert_eq!(later.note, first.note);
     assert_eq!(stage.open_for_receiver().await.len(), 1);
     assert_eq!(stage.kinds().await, [Kind::Accepted]);
@@ -66,11 +50,7 @@ async fn a_repeat_gets_the_first_answer_also_after_a_restart_and_is_delivered_on
 #[tokio::test]
 async fn the_same_key_for_other_content_is_a_conflict_and_is_never_delivered() {
     let stage = Stage::open().await;
-    let first = stage
-        .spine
-        .publish(&stage.sender(), publish("a", "1", "one"))
-        .await
-        .unwrap();
+    let first = stage.accepted("a", "1", "one").await;
     stage.projected().await;
     let error = stage
         .spine
@@ -135,22 +115,14 @@ async fn a_message_with_one_unknown_addressee_is_refused_whole_and_recorded_once
     assert_eq!(stage.kinds().await, [Kind::Rejected]);
     assert!(stage.open_for_receiver().await.is_empty());
     // The refusal is final for that call, not for its key.
-    stage
-        .spine
-        .publish(&stage.sender(), publish("a", "1", "one"))
-        .await
-        .unwrap();
+    stage.accepted("a", "1", "one").await;
     stage.close().await;
 }
 
 #[tokio::test]
 async fn the_record_that_names_the_receiver_is_in_the_ledger_before_the_bytes_leave() {
     let stage = Stage::open().await;
-    stage
-        .spine
-        .publish(&stage.sender(), publish("a", "1", "one"))
-        .await
-        .unwrap();
+    stage.accepted("a", "1", "one").await;
     let delivery = stage.open_for_receiver().await[0].delivery;
     let fetched = stage.spine.fetch(&stage.receiver(), delivery).await.unwrap();
     assert_eq!(stage.kinds().await, [Kind::Accepted, Kind::Collected]);
@@ -173,11 +145,7 @@ async fn the_record_that_names_the_receiver_is_in_the_ledger_before_the_bytes_le
 #[tokio::test]
 async fn a_delivery_of_somebody_else_is_not_told_from_none() {
     let stage = Stage::open().await;
-    stage
-        .spine
-        .publish(&stage.sender(), publish("a", "1", "one"))
-        .await
-        .unwrap();
+    stage.accepted("a", "1", "one").await;
     let delivery = stage.open_for_receiver().await[0].delivery;
     let fetched = stage.spine.fetch(&stage.sender(), delivery).await;
     assert!(matches!(fetched, Err(FetchError::NotFound)));
@@ -193,11 +161,7 @@ async fn a_delivery_of_somebody_else_is_not_told_from_none() {
 #[tokio::test]
 async fn what_the_receiver_could_not_take_stays_listed_and_a_later_done_is_late() {
     let stage = Stage::open().await;
-    let receipt = stage
-        .spine
-        .publish(&stage.sender(), publish("a", "1", "one"))
-        .await
-        .unwrap();
+    let receipt = stage.accepted("a", "1", "one").await;
     let delivery = stage.open_for_receiver().await[0].delivery;
     let failed = Outcome::Failed(lgsp_store::RECEIVER_FAILED);
     stage
@@ -221,11 +185,7 @@ async fn what_the_receiver_could_not_take_stays_listed_and_a_later_done_is_late(
 #[tokio::test]
 async fn when_records_wait_too_long_for_their_checkpoint_nothing_more_is_accepted() {
     let stage = Stage::open().await;
-    stage
-        .spine
-        .publish(&stage.sender(), publish("a", "1", "one"))
-        .await
-        .unwrap();
+    stage.accepted("a", "1", "one").await;
     stage.sealer_stands_still().await;
     stage.advance(UnixMs(stage::SEAL_STOP_AFTER_MS + 1));
     let error = stage
@@ -240,11 +200,7 @@ async fn when_records_wait_too_long_for_their_checkpoint_nothing_more_is_accepte
 #[tokio::test]
 async fn a_store_that_knows_more_than_its_ledger_is_a_fork_and_the_node_does_not_start() {
     let stage = Stage::open().await;
-    stage
-        .spine
-        .publish(&stage.sender(), publish("a", "1", "one"))
-        .await
-        .unwrap();
+    stage.accepted("a", "1", "one").await;
     stage.projected().await;
     let folder = stage.close().await;
     std::fs::remove_file(folder.path().join("data.ledger")).unwrap();
@@ -256,11 +212,7 @@ async fn a_store_that_knows_more_than_its_ledger_is_a_fork_and_the_node_does_not
 #[tokio::test]
 async fn a_ledger_that_is_shorter_than_its_checkpoint_is_a_fork_and_the_node_does_not_start() {
     let stage = Stage::open().await;
-    let receipt = stage
-        .spine
-        .publish(&stage.sender(), publish("a", "1", "one"))
-        .await
-        .unwrap();
+    let receipt = stage.accepted("a", "1", "one").await;
     stage.sealed_proof(receipt.msg_id).await;
     let folder = stage.close().await;
     std::fs::remove_file(folder.path().join("data.ledger")).unwrap();
@@ -272,11 +224,7 @@ async fn a_ledger_that_is_shorter_than_its_checkpoint_is_a_fork_and_the_node_doe
 #[tokio::test]
 async fn a_sender_sees_where_its_message_stands_and_nobody_elses() {
     let stage = Stage::open().await;
-    let receipt = stage
-        .spine
-        .publish(&stage.sender(), publish("a", "1", "one"))
-        .await
-        .unwrap();
+    let receipt = stage.accepted("a", "1", "one").await;
     let sent = stage
         .spine
         .sent(&stage.sender(), receipt.msg_id)
@@ -312,11 +260,7 @@ async fn whoever_waits_for_arrivals_is_told_of_each_and_of_the_end() {
     let mut arrivals = stage.spine.arrivals();
     for number in ["1", "2"] {
         let before = stage.open_for_receiver().await.len();
-        stage
-            .spine
-            .publish(&stage.sender(), publish("a", number, number))
-            .await
-            .unwrap();
+        stage.accepted("a", number, number).await;
         while stage.open_for_receiver().await.len() == before {
             arrivals.next().await.unwrap();
         }

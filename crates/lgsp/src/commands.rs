@@ -63,7 +63,7 @@ impl Command {
 #[derive(Clone, Debug, Args)]
 pub(crate) struct NodeArguments {
     /// Settings that differ from config/lgsp.toml
-    #[arg(long, value_name = "FILE", env = "LGSP_CONFIG")]
+    #[arg(long, global = true, value_name = "FILE", env = "LGSP_CONFIG")]
     pub(crate) config: Option<PathBuf>,
 }
 

@@ -2,15 +2,16 @@
 
 use std::fs::{DirBuilder, File};
 use std::io::{self, Read};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use lgsp_audit::{KeyError, NoteKey};
+use lgsp_files::{Existing, open_to_others, write_whole};
 use lgsp_ledger::{CreateError, Local};
 use lgsp_types::{IdKey, UnixMs};
 use thiserror::Error;
 
-use crate::private::{self, Existing};
+use crate::private::random_bytes;
 
 /// Paths below the data folder.
 #[derive(Clone, Debug)]
@@ -145,13 +146,12 @@ impl Home {
     fn publish_vkey(&self, name: &str, key: &NoteKey) -> Result<(), HomeError> {
         let path = self.key(name);
         let text = format!("{}\n", key.vkey());
-        private::whole(&path, text.as_bytes(), Existing::Replace, 0o644)
-            .map_err(|source| HomeError::Io { path, source })
+        write_whole(&path, text.as_bytes(), Existing::Replace, 0o644).map_err(|source| HomeError::Io { path, source })
     }
 }
 
 fn write_secret(path: &Path) -> io::Result<()> {
-    private::whole(path, &private::random_bytes::<32>()?, Existing::Refuse, 0o600)
+    write_whole(path, &random_bytes::<32>()?, Existing::Refuse, 0o600)
 }
 
 fn read_secret(path: PathBuf) -> Result<[u8; 32], HomeError> {
@@ -164,12 +164,8 @@ fn read_secret(path: PathBuf) -> Result<[u8; 32], HomeError> {
         }
     };
     let mut file = File::open(&path).map_err(failed)?;
-    let mode = file.metadata().map_err(failed)?.mode();
-    if mode & 0o077 != 0 {
-        return Err(HomeError::Open {
-            path,
-            mode: mode & 0o777,
-        });
+    if let Some(mode) = open_to_others(&file.metadata().map_err(failed)?) {
+        return Err(HomeError::Open { path, mode });
     }
     let mut bytes = Vec::with_capacity(33);
     (&mut file).take(33).read_to_end(&mut bytes).map_err(failed)?;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use lgsp_adapters::edxml_vxp::server::{BindError, Server, UnusableSecret};
 use lgsp_exchange::{ImportError, Limits, Parts, Spine};
+use lgsp_files::{Existing, write_whole};
 use lgsp_ledger::{Local, OpenError};
 use lgsp_store::{ObjectSettings, Objects, SqliteStore};
 use lgsp_types::{Clock, UnixMs};
@@ -16,7 +17,6 @@ use tracing::{info, warn};
 
 use crate::home::{Home, HomeError, Keys};
 use crate::operations;
-use crate::private::{self, Existing};
 use crate::registry_files;
 use crate::settings::{Problems, Settings};
 
@@ -112,7 +112,7 @@ async fn serve_on(
     let vxp = format!("http://{}", facade.local_addr());
     let announcement = json!({ "pid": std::process::id(), "vxp": vxp });
     let announcement = announcement.to_string();
-    private::whole(&home.announcement(), announcement.as_bytes(), Existing::Replace, 0o644)
+    write_whole(&home.announcement(), announcement.as_bytes(), Existing::Replace, 0o644)
         .map_err(serve_error("the announcement"))?;
     info!(vxp, data_dir = %home.root().display(), "serving");
     tokio::join!(

@@ -1,12 +1,13 @@
 //! Files that only their owner may read, written whole; and what a command says when something is in its way.
 
 use std::error::Error;
-use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::fs::DirBuilder;
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
+use lgsp_files::{Existing, write_whole};
 use lgsp_types::{ReasonCode, Refusal};
 use thiserror::Error;
 
@@ -51,50 +52,14 @@ impl NotDone {
     }
 }
 
-/// May a file of this name be there already?
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Existing {
-    Refuse,
-    Replace,
-}
-
 /// Writes a file of mode 0600: the whole of it, or the old one stays.
 pub(crate) fn write(path: &Path, bytes: &[u8], existing: Existing) -> Result<(), NotDone> {
-    whole(path, bytes, existing, 0o600).map_err(|source| NotDone::file(path, source))
+    write_whole(path, bytes, existing, 0o600).map_err(|source| NotDone::file(path, source))
 }
 
 /// As [`write`], for what anybody may read.
 pub(crate) fn write_public(path: &Path, bytes: &[u8], existing: Existing) -> Result<(), NotDone> {
-    whole(path, bytes, existing, 0o644).map_err(|source| NotDone::file(path, source))
-}
-
-/// Writes a whole file, synced with its folder, or leaves the old one.
-pub(crate) fn whole(path: &Path, bytes: &[u8], existing: Existing, mode: u32) -> io::Result<()> {
-    let mut draft_name = path.file_name().unwrap_or_default().to_owned();
-    draft_name.push(".new");
-    let draft = path.with_file_name(draft_name);
-    let mut options = OpenOptions::new();
-    // What a killed command left is nobody's.
-    drop(fs::remove_file(&draft));
-    let mut file = options.write(true).create_new(true).mode(mode).open(&draft)?;
-    let written = file.write_all(bytes).and_then(|()| file.sync_all());
-    let placed = written.and_then(|()| match existing {
-        Existing::Replace => fs::rename(&draft, path),
-        // A link is made only where nothing is.
-        Existing::Refuse => fs::hard_link(&draft, path),
-    });
-    if existing == Existing::Refuse || placed.is_err() {
-        drop(fs::remove_file(&draft));
-    }
-    placed?;
-    sync_folder(path)
-}
-
-pub(crate) fn sync_folder(path: &Path) -> io::Result<()> {
-    match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => File::open(folder)?.sync_all(),
-        _ => File::open(".")?.sync_all(),
-    }
+    write_whole(path, bytes, existing, 0o644).map_err(|source| NotDone::file(path, source))
 }
 
 /// A folder that only its owner may enter, with those above it.
@@ -118,6 +83,7 @@ pub(crate) fn random_bytes<const N: usize>() -> io::Result<[u8; N]> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::os::unix::fs::MetadataExt;
 
     use super::*;

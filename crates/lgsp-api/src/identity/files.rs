@@ -1,16 +1,13 @@
 //! Reads the PEM files of TLS: of bounded size, real files, a key that nobody else can read.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{self, Read};
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
 /// Largest PEM file, in bytes: a list of some ten thousand revoked certificates.
 const FILE_MAX_BYTES: u64 = 4 * 1024 * 1024;
-/// Any access for anybody but the owner.
-const OTHERS: u32 = 0o077;
 
 /// A file that cannot be used; an operator mends it.
 #[derive(Debug, Error)]
@@ -34,18 +31,16 @@ pub(super) fn read(path: &Path) -> Result<Vec<u8>, FileError> {
 
 /// The bytes of a file that only its owner may read.
 pub(super) fn read_secret(path: &Path) -> Result<Vec<u8>, FileError> {
-    read_if(path, |mode| {
-        if mode & OTHERS == 0 {
-            return Ok(());
-        }
-        Err(FileError::OpenToOthers {
+    read_if(path, |file| match lgsp_files::open_to_others(file) {
+        None => Ok(()),
+        Some(mode) => Err(FileError::OpenToOthers {
             path: path.to_owned(),
-            mode: mode & 0o777,
-        })
+            mode,
+        }),
     })
 }
 
-fn read_if(path: &Path, allowed: impl Fn(u32) -> Result<(), FileError>) -> Result<Vec<u8>, FileError> {
+fn read_if(path: &Path, allowed: impl Fn(&Metadata) -> Result<(), FileError>) -> Result<Vec<u8>, FileError> {
     let unreadable = |source| FileError::Unreadable {
         path: path.to_owned(),
         source,
@@ -56,7 +51,7 @@ fn read_if(path: &Path, allowed: impl Fn(u32) -> Result<(), FileError>) -> Resul
         return Err(no_file());
     }
     let mut file = File::open(path).map_err(unreadable)?;
-    allowed(file.metadata().map_err(unreadable)?.mode())?;
+    allowed(&file.metadata().map_err(unreadable)?)?;
     let mut bytes = Vec::new();
     Read::by_ref(&mut file)
         .take(FILE_MAX_BYTES + 1)

@@ -3,13 +3,12 @@
 mod file;
 
 use std::fmt;
-use std::fs::Metadata;
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
+use lgsp_files::Stamp;
 use lgsp_types::{Digest, UnixMs};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -110,25 +109,8 @@ struct Known {
     rows: Arc<[TokenRow]>,
 }
 
-/// What changes when a file is written, replaced, or opened to others.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Stamp([i128; 6]);
-
-impl Stamp {
-    fn of(file: &Metadata) -> Self {
-        Self([
-            file.dev().into(),
-            file.ino().into(),
-            file.size().into(),
-            file.mode().into(),
-            i128::from(file.mtime()) * 1_000_000_000 + i128::from(file.mtime_nsec()),
-            i128::from(file.ctime()) * 1_000_000_000 + i128::from(file.ctime_nsec()),
-        ])
-    }
-
-    fn at(path: &Path) -> Option<Self> {
-        std::fs::metadata(path).ok().map(|file| Self::of(&file))
-    }
+fn stamp(path: &Path) -> Option<Stamp> {
+    std::fs::metadata(path).ok().map(|file| Stamp::of(&file))
 }
 
 impl Tokens {
@@ -138,7 +120,7 @@ impl Tokens {
     /// [`TokenFileError`]: do not start.
     pub fn open(data_dir: &Path) -> Result<Self, TokenFileError> {
         let file = TokenFile::of(data_dir);
-        let stamp = Stamp::at(file.path());
+        let stamp = stamp(file.path());
         let rows = file.list()?.into();
         Ok(Self {
             file,
@@ -168,7 +150,7 @@ impl Tokens {
     /// A file that cannot be read leaves the rows as they were, and is said once.
     fn rows(&self) -> Arc<[TokenRow]> {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let stamp = Stamp::at(self.file.path());
+        let stamp = stamp(self.file.path());
         if stamp != known.stamp {
             // The stamp was taken first: what is written after it is read at the next call.
             match self.file.list() {

@@ -11,7 +11,7 @@ use lgsp_ledger::{Ledger, Local, ReadLimit};
 use lgsp_store::{ObjectSettings, Objects, SqliteStore, Store};
 use lgsp_types::{
     AdapterId, AgencyCode, Caller, Clock, ContractRef, Evidence, EvidenceKind, Exchange, IdKey, Kind, MsgId,
-    OpenDelivery, OpenQuery, Publish, SystemId, UnixMs, Written,
+    OpenDelivery, OpenQuery, Publish, Receipt, SystemId, UnixMs, Written,
 };
 use tempfile::TempDir;
 
@@ -127,6 +127,12 @@ impl Stage {
 
     pub(super) fn receiver(&self) -> Caller {
         self.receiver.clone()
+    }
+
+    /// The sender's message, accepted.
+    pub(super) async fn accepted(&self, order_key: &str, idempotency_key: &str, text: &str) -> Receipt {
+        let publish = publish(order_key, idempotency_key, text);
+        self.spine.publish(&self.sender(), publish).await.unwrap()
     }
 
     pub(super) fn node_key(&self) -> NoteKey {

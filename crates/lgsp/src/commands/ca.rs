@@ -10,12 +10,13 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 use lgsp_api::{Domain, Who};
+use lgsp_files::Existing;
 use lgsp_types::{ReasonCode, UnixMs};
 use serde_json::{Value, json};
 
 use super::Failure;
 use crate::node::clock;
-use crate::private::{self, Existing, NotDone};
+use crate::private::{self, NotDone};
 use authority::{Authority, Issued, Subject};
 use register::Entry;
 

@@ -9,12 +9,13 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
+use lgsp_files::Existing;
 use lgsp_types::{ReasonCode, SystemId};
 use serde_json::json;
 
 use super::{Failure, NodeArguments};
 use crate::home::Home;
-use crate::private::{self, Existing, NotDone};
+use crate::private::{self, NotDone};
 
 const SECRET_EXISTS: ReasonCode = ReasonCode::new("SECRET_EXISTS");
 const SECRET_MISSING: ReasonCode = ReasonCode::new("SECRET_MISSING");
@@ -26,9 +27,8 @@ const SECRET_NOT_ROTATING: ReasonCode = ReasonCode::new("SECRET_NOT_ROTATING");
 pub(crate) struct Secrets {
     #[command(subcommand)]
     act: Act,
-    /// Settings that differ from config/lgsp.toml
-    #[arg(long, global = true, value_name = "FILE", env = "LGSP_CONFIG")]
-    config: Option<PathBuf>,
+    #[command(flatten)]
+    node: NodeArguments,
     /// Print JSON
     #[arg(long, global = true)]
     json: bool,
@@ -63,8 +63,7 @@ fn reference(text: &str) -> Result<SystemId, String> {
 
 impl Secrets {
     pub(super) fn run(self) -> Result<ExitCode, Failure> {
-        let config = self.config.clone();
-        let settings = NodeArguments { config }.load()?.settings;
+        let settings = self.node.load()?.settings;
         let secrets = Home::new(&settings.node.data_dir).secrets();
         match &self.act {
             Act::Create(new) => {
@@ -139,7 +138,7 @@ impl Secrets {
             }
             Err(error) => return Err(Failure::cannot(NotDone::file(&current, error))),
         }
-        private::sync_folder(&current)?;
+        lgsp_files::sync_folder(&current)?;
         let mut out = io::stdout().lock();
         if self.json {
             writeln!(out, "{:#}", json!({ "reference": reference, "file": current }))?;

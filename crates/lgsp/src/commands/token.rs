@@ -6,12 +6,13 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 use lgsp_api::{Scope, Scopes, TokenFile, TokenFileError, TokenId, TokenRow, Who};
+use lgsp_files::Existing;
 use lgsp_types::{ReasonCode, UnixMs};
 use serde_json::{Value, json};
 
 use super::{Failure, NodeArguments, ca};
 use crate::node::clock;
-use crate::private::{self, Existing, NotDone};
+use crate::private::{self, NotDone};
 
 const TOKEN_UNKNOWN: ReasonCode = ReasonCode::new("TOKEN_UNKNOWN");
 const TOKEN_NOT_ALLOWED: ReasonCode = ReasonCode::new("TOKEN_NOT_ALLOWED");
@@ -25,9 +26,8 @@ const DAY_MS: u64 = 24 * 3600 * 1000;
 pub(crate) struct Tokens {
     #[command(subcommand)]
     act: Act,
-    /// Settings that differ from config/lgsp.toml
-    #[arg(long, global = true, value_name = "FILE", env = "LGSP_CONFIG")]
-    config: Option<PathBuf>,
+    #[command(flatten)]
+    node: NodeArguments,
     /// Print JSON
     #[arg(long, global = true)]
     json: bool,
@@ -68,8 +68,7 @@ fn scope(text: &str) -> Result<Scope, String> {
 
 impl Tokens {
     pub(super) fn run(self) -> Result<ExitCode, Failure> {
-        let config = self.config.clone();
-        let settings = NodeArguments { config }.load()?.settings;
+        let settings = self.node.load()?.settings;
         let file = TokenFile::of(&settings.node.data_dir);
         let now = clock()();
         match &self.act {

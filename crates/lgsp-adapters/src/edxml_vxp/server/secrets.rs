@@ -4,20 +4,18 @@
 //! (exchange.md section 4). The key is the file's text as written, without the line end behind it.
 
 use std::collections::HashMap;
-use std::fs::{File, Metadata};
+use std::fs::File;
 use std::io::Read;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use aws_lc_rs::hmac;
+use lgsp_files::Stamp;
 use thiserror::Error;
 use tracing::error;
 
 /// Largest secret file, in bytes.
 const SECRET_MAX_BYTES: u64 = 4096;
-/// Any access for anybody but the owner.
-const OTHERS: u32 = 0o077;
 
 /// A secret that is there and cannot be used.
 #[derive(Debug, Error)]
@@ -55,24 +53,6 @@ pub(super) struct Secrets {
 struct Known {
     stamp: Stamp,
     key: hmac::Key,
-}
-
-/// What changes when a file is written, replaced, or opened to others.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Stamp([i128; 7]);
-
-impl Stamp {
-    fn of(file: &Metadata) -> Self {
-        Self([
-            file.dev().into(),
-            file.ino().into(),
-            file.size().into(),
-            file.mode().into(),
-            file.mtime().into(),
-            file.mtime_nsec().into(),
-            i128::from(file.ctime()) * 1_000_000_000 + i128::from(file.ctime_nsec()),
-        ])
-    }
 }
 
 /// The keys in force for one system; those missing verify nothing.
@@ -174,7 +154,7 @@ impl Secrets {
         }
         let mut file = File::open(target).map_err(SecretError::Unreadable)?;
         let metadata = file.metadata().map_err(SecretError::Unreadable)?;
-        if metadata.mode() & OTHERS != 0 {
+        if lgsp_files::open_to_others(&metadata).is_some() {
             return Err(SecretError::Open);
         }
         if metadata.len() > SECRET_MAX_BYTES {

@@ -1,10 +1,11 @@
 //! The file of tokens: `<data folder>/tokens/tokens.json`, mode 0600, written whole and by one command at a time.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::fs::{DirBuilder, File};
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
+use lgsp_files::Existing;
 use lgsp_types::UnixMs;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -150,25 +151,13 @@ impl TokenFile {
     fn turn(&self) -> io::Result<File> {
         let folder = self.path.parent().unwrap_or(Path::new("."));
         DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-        let mut options = OpenOptions::new();
-        options.write(true).create(true).truncate(false).mode(0o600);
-        let lock = options.open(folder.join("lock"))?;
-        lock.lock()?;
-        Ok(lock)
+        lgsp_files::turn(folder)
     }
 
     /// The whole file or none of it.
     fn write(&self, content: &Content) -> io::Result<()> {
-        let draft = self.path.with_extension("new");
-        let mut options = OpenOptions::new();
-        options.write(true).create(true).truncate(true).mode(0o600);
-        let mut file = options.open(&draft)?;
-        file.write_all(&serde_json::to_vec_pretty(content)?)?;
-        file.sync_all()?;
-        fs::rename(&draft, &self.path)?;
-        self.path
-            .parent()
-            .map_or(Ok(()), |folder| File::open(folder)?.sync_all())
+        let text = serde_json::to_vec_pretty(content)?;
+        lgsp_files::write_whole(&self.path, &text, Existing::Replace, 0o600)
     }
 
     fn unwritable(&self, source: io::Error) -> TokenFileError {

@@ -1,3 +1,4 @@
+use std::os::unix::fs::MetadataExt as _;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 

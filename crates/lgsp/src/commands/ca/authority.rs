@@ -1,12 +1,12 @@
 //! A certificate authority in a folder: `ca.pem`, `ca.key` (0600), `crl.pem`, `register.json`.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::net::IpAddr;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use lgsp_api::{CertificateName, Domain, Who};
+use lgsp_files::{Existing, open_to_others};
 use lgsp_types::UnixMs;
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateRevocationListParams, DistinguishedName, DnType,
@@ -18,7 +18,7 @@ use time::OffsetDateTime;
 use super::pem;
 use super::register::{Entry, Register};
 use super::{CA_DAMAGED, CA_EXISTS, CA_MISSING, CA_TOO_LONG, HOST_INVALID, SERIAL_REVOKED, SERIAL_UNKNOWN};
-use crate::private::{self, Existing, NotDone};
+use crate::private::{self, NotDone};
 
 const DAY_MS: u64 = 24 * 3600 * 1000;
 /// Certificates begin a little before they are issued: clocks differ.
@@ -96,19 +96,17 @@ impl Authority {
         let register = Register::read(folder)?;
         let path = folder.join("ca.key");
         let at = path.display().to_string();
-        let mode = fs::metadata(&path)
-            .map_err(|source| {
-                NotDone::new(
-                    CA_MISSING,
-                    &at,
-                    "the authority's key is missing",
-                    "restore it from a copy",
-                )
-                .because(source)
-            })?
-            .mode();
-        if mode & 0o077 != 0 {
-            let what = format!("the key is open to others (mode {:o})", mode & 0o777);
+        let metadata = fs::metadata(&path).map_err(|source| {
+            NotDone::new(
+                CA_MISSING,
+                &at,
+                "the authority's key is missing",
+                "restore it from a copy",
+            )
+            .because(source)
+        })?;
+        if let Some(mode) = open_to_others(&metadata) {
+            let what = format!("the key is open to others (mode {mode:o})");
             return Err(NotDone::new(CA_DAMAGED, at, what, "run `chmod 600` on it"));
         }
         let text = fs::read_to_string(&path).map_err(|source| NotDone::file(&path, source))?;
@@ -246,15 +244,9 @@ impl Authority {
     }
 }
 
-/// Commands take turns by a lock that ends with the process.
+/// Commands take turns.
 fn turn(folder: &Path) -> Result<File, NotDone> {
-    let path = folder.join("lock");
-    let failed = |source| NotDone::file(&path, source);
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(false).mode(0o600);
-    let lock = options.open(&path).map_err(failed)?;
-    lock.lock().map_err(failed)?;
-    Ok(lock)
+    lgsp_files::turn(folder).map_err(|source| NotDone::file(&folder.join("lock"), source))
 }
 
 fn root(register: &Register, now: UnixMs) -> CertificateParams {

@@ -4,10 +4,11 @@ use std::fs;
 use std::path::Path;
 
 use lgsp_api::Domain;
+use lgsp_files::Existing;
 use serde::{Deserialize, Serialize};
 
 use super::{CA_DAMAGED, CA_MISSING};
-use crate::private::{self, Existing, NotDone};
+use crate::private::{self, NotDone};
 
 /// The register of an authority, `register.json` in its folder.
 #[derive(Debug, Serialize, Deserialize)]
