@@ -9,6 +9,8 @@ mod demo;
 #[cfg(test)]
 mod full;
 #[cfg(test)]
+mod grpc;
+#[cfg(test)]
 mod identity;
 #[cfg(test)]
 mod kill;

@@ -1,9 +1,25 @@
-//! The public interface: TLS, who is it, limits; the services stand on these, over the ports.
+//! The public interface: gRPC services over the ports, behind TLS, who is it and limits; and the client's side of it.
 //! It knows no ledger, no store and no far side's format.
+//!
+//! | where | what |
+//! |---|---|
+//! | `identity` | TLS, certificates, tokens, the principal they prove, limits |
+//! | `door` | settles both for each call, before its body is read |
+//! | `service` | one file or folder for each service |
+//! | `server` | all of it together, and the limits of HTTP/2 |
+//! | `status` | what a caller is told when a call is not done |
+//! | `client` | a channel to a node |
 
+mod client;
+mod door;
 mod identity;
+mod random;
+mod server;
+mod service;
+mod settings;
 mod status;
 
+pub use client::{ConnectError, Endpoint, Link, Told, connect};
 pub use identity::caller::{Callers, IdentifyError, Principal, Proof};
 pub use identity::certificate::{CertificateError, CertificateName, Domain, DomainError, Peer, PeerError};
 pub use identity::files::FileError;
@@ -13,4 +29,6 @@ pub use identity::scope::{Scope, ScopeError, Scopes};
 pub use identity::tls::{HandshakeError, Reload, Tls, TlsError, TlsSettings};
 pub use identity::token::{Token, TokenError, TokenFile, TokenFileError, TokenId, TokenRow, Tokens};
 pub use identity::who::{OperatorId, Who, WhoError};
+pub use server::{Server, ServerError, ServerParts};
+pub use settings::Settings;
 pub use status::{ToStatus, forbidden, refused};

@@ -211,6 +211,32 @@ pub fn forbidden(refusal: &Refusal) -> Status {
     told(Code::PermissionDenied, refusal, None)
 }
 
+/// Nothing of this name is the caller's.
+#[must_use]
+pub(crate) fn not_found(refusal: &Refusal) -> Status {
+    told(Code::NotFound, refusal, None)
+}
+
+/// The caller was away too long.
+pub(crate) fn too_late(refusal: &Refusal) -> Status {
+    told(Code::DeadlineExceeded, refusal, None)
+}
+
+/// The node stops; what was not answered was perhaps done.
+pub(crate) fn node_stops() -> Status {
+    come_again(
+        Code::Unavailable,
+        OUTCOME_UNKNOWN,
+        "the node stops; what it did not answer was perhaps done",
+        RETRY_SOON,
+    )
+}
+
+/// Too much at one time.
+pub(crate) fn come_again_for(reason: ReasonCode, what: &str, after: Duration) -> Status {
+    come_again(Code::ResourceExhausted, reason, what, after)
+}
+
 fn no_delivery() -> Status {
     told(
         Code::NotFound,

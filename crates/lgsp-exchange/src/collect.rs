@@ -23,7 +23,7 @@ const LIST_PATIENCE: Duration = Duration::from_millis(500);
 
 impl Spine {
     /// The agencies whose deliveries go to this system now, each with who receives for it.
-    fn receptions(&self, caller: &Caller) -> Vec<Reception> {
+    pub(crate) fn receptions(&self, caller: &Caller) -> Vec<Reception> {
         let today = self.scribe.now().day_in_vietnam();
         self.rules.current().registry.receives(&caller.system, today)
     }
@@ -35,12 +35,11 @@ impl Spine {
             .into_iter()
             .map(|reception| reception.addressee)
             .collect();
-        let limit = query.limit.min(OPEN_MAX);
-        let rows = self
-            .store
-            .open_deliveries(&agencies, query.contract.as_deref(), query.after, limit)
-            .await;
-        rows.map_err(unavailable)
+        let query = OpenQuery {
+            limit: query.limit.min(OPEN_MAX),
+            ..query
+        };
+        self.store.open_deliveries(&agencies, &query).await.map_err(unavailable)
     }
 
     /// Each batch that is projected may bring something, until the node stops.

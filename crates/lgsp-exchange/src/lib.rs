@@ -15,6 +15,7 @@ mod hashes;
 mod project;
 mod publish;
 mod rebuild;
+mod recent;
 mod refuse;
 mod scribe;
 mod seal;
@@ -30,6 +31,3 @@ pub use project::ProjectError;
 pub use rebuild::{Rebuilt, rebuild};
 pub use seal::SealError;
 pub use spine::{ImportError, Imported, Limits, Parts, Spine, StartError};
-pub use trace::{
-    MessageEvidence, Status, Tables, Trace, TraceError, TracedAgency, TracedDelivery, TracedEvent, TracedMessage,
-};

@@ -75,6 +75,13 @@ impl Projection {
         }
     }
 
+    /// Whether this offset is projected.
+    pub(crate) fn has_passed(&self, partition: u32, offset: u64) -> bool {
+        let reached = self.reached.get(partition as usize).map(|reached| *reached.borrow());
+        // A stopped projection has passed nothing more.
+        reached.is_some_and(|next| next > offset && next != u64::MAX)
+    }
+
     /// Tells of each batch that is projected from now on, in whatever partition; several untold ones are one.
     pub(crate) fn batches(&self) -> watch::Receiver<u64> {
         self.any.subscribe()

@@ -42,6 +42,8 @@ impl Spine {
         match self.scribe.write(&*self.ledger, identity.partition, &fact).await {
             Ok(inscribed) => {
                 failpoint::hit("after-accept");
+                self.recent
+                    .remember(identity.msg_id, identity.request_tag, inscribed, &self.projection);
                 Ok(self.receipt(identity.msg_id, inscribed, false))
             }
             Err(WriteError::TooLarge) => {
@@ -91,15 +93,22 @@ impl Spine {
 
     /// A repeat gets the first answer, at any age; the same id for another request is a conflict.
     async fn seen(&self, identity: &Identity) -> Result<Option<Receipt>, PublishError> {
-        let Some(first) = self.store.message(identity.msg_id).await.map_err(unavailable)? else {
-            return Ok(None);
+        let first = match self.recent.find(identity.msg_id) {
+            Some(first) => Some(first),
+            None => {
+                let message = self.store.message(identity.msg_id).await.map_err(unavailable)?;
+                message.map(|message| (message.request_tag, inscribed(&message)))
+            }
         };
-        if first.request_tag != identity.request_tag {
-            return Err(PublishError::Conflict {
+        match first {
+            None => Ok(None),
+            Some((tag, inscribed)) if tag == identity.request_tag => {
+                Ok(Some(self.receipt(identity.msg_id, inscribed, true)))
+            }
+            Some(_) => Err(PublishError::Conflict {
                 msg_id: identity.msg_id,
-            });
+            }),
         }
-        Ok(Some(self.receipt(identity.msg_id, inscribed(&first), true)))
     }
 
     /// Objects come under their digest names before the fact that names them.

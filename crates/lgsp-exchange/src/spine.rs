@@ -24,6 +24,7 @@ use tracing::{info, warn};
 
 use crate::control::{ControlError, Rulebook, Ruling};
 use crate::project::{ProjectError, Projection, Projector};
+use crate::recent::Recent;
 use crate::refuse::RefusalBudget;
 use crate::scribe::Scribe;
 use crate::seal::{SealError, Sealer};
@@ -110,6 +111,7 @@ pub struct Spine {
     pub(crate) audit: PathBuf,
     pub(crate) scribe: Scribe,
     pub(crate) projection: Arc<Projection>,
+    pub(crate) recent: Recent,
     pub(crate) refusals: RefusalBudget,
     late_since: Vec<Arc<AtomicU64>>,
     seal_stop_after: Duration,
@@ -152,6 +154,7 @@ impl Spine {
         }
         let spine = Arc::new(Self {
             projection: Arc::new(Projection::new(parts.ledger.partitions())),
+            recent: Recent::default(),
             ledger: parts.ledger,
             ledger_name: parts.ledger_name,
             store: parts.store,

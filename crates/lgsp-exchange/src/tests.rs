@@ -5,8 +5,8 @@ mod stage;
 use futures_util::StreamExt as _;
 use lgsp_audit::{Receipt as ReceiptNote, TlogProof};
 use lgsp_types::{
-    AcknowledgeError, Acknowledged, DeliveryState, Exchange, FetchError, Kind, Outcome, PublishError, ReasonCode,
-    UnixMs,
+    AcknowledgeError, Acknowledged, DeliveryState, Exchange, FetchError, Kind, Operations, Outcome, PublishError,
+    ReasonCode, UnixMs,
 };
 
 use stage::{Stage, evidence, publish};
@@ -176,7 +176,7 @@ async fn what_the_receiver_could_not_take_stays_listed_and_a_later_done_is_late(
         .acknowledge(&stage.receiver(), delivery, Outcome::Delivered, evidence())
         .await
         .unwrap();
-    let trace = stage.spine.trace(&receipt.msg_id.to_string()).await.unwrap();
+    let trace = stage.spine.trace(None, &receipt.msg_id.to_string()).await.unwrap();
     let told = &trace.messages[0].deliveries[0];
     assert_eq!((told.state, told.late), ("delivered", true));
     stage.close().await;

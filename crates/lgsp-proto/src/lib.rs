@@ -13,12 +13,12 @@ mod read;
 mod write;
 
 pub use read::{
-    Sent, UploadStart, read_contract_name, read_delivery_id, read_list_query, read_message, read_message_id,
-    read_outcome, read_upload_start,
+    Sent, UploadStart, read_contract_name, read_day, read_delivery_id, read_list_query, read_message, read_message_id,
+    read_outcome, read_trace_query, read_upload_start,
 };
 pub use write::{
-    write_agency, write_attachment, write_content, write_mark, write_receipt, write_sent, write_state, write_summary,
-    write_time,
+    write_agency, write_attachment, write_content, write_evidence, write_mark, write_receipt, write_sent, write_state,
+    write_status, write_summary, write_tables, write_time, write_trace,
 };
 
 /// Every file of proto/ that a client may ask for by reflection.

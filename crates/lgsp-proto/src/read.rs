@@ -186,10 +186,7 @@ fn written(wrong: &mut Wrong, code: &str, path: String) -> Option<Written> {
 }
 
 fn day(wrong: &mut Wrong, path: &str, text: &str) -> Option<DocumentDate> {
-    if text.is_empty() {
-        return None;
-    }
-    wrong.keep(path, DocumentDate::parse_iso(text), "write a day as yyyy-MM-dd")
+    wrong.take(read_day(text, path)).flatten()
 }
 
 fn read_document(wrong: &mut Wrong, document: v1::DocumentReference, at: &str) -> Option<DocumentRef> {
@@ -255,6 +252,34 @@ pub fn read_message_id(text: &str, path: &str) -> Result<MsgId, Refusal> {
     MsgId::parse(text).map_err(|error| no_id(error.to_string(), path))
 }
 
+/// Reads a day, where none may be given.
+///
+/// # Errors
+/// The caller corrects it.
+pub fn read_day(text: &str, path: &str) -> Result<Option<DocumentDate>, Refusal> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let read = DocumentDate::parse_iso(text).map(Some);
+    read.map_err(|error| Refusal::new(FIELD_INVALID, path, error.to_string(), "write a day as yyyy-MM-dd"))
+}
+
+/// Reads what an operator looks for: 1 to 512 bytes.
+///
+/// # Errors
+/// The caller corrects it.
+pub fn read_trace_query(query: &str) -> Result<&str, Refusal> {
+    let mend = "give a document's number, or an id";
+    if query.trim().is_empty() {
+        return Err(Refusal::new(FIELD_MISSING, "query", "is empty", mend));
+    }
+    if query.len() > KEY_MAX_BYTES {
+        let what = format!("has more than {KEY_MAX_BYTES} bytes");
+        return Err(Refusal::new(FIELD_TOO_LONG, "query", what, mend));
+    }
+    Ok(query)
+}
+
 fn no_id(what: String, path: &str) -> Refusal {
     Refusal::new(FIELD_INVALID, path, what, "give the id as the platform answered it")
 }
@@ -307,6 +332,7 @@ pub fn read_list_query(request: v1::ListDeliveriesRequest) -> Result<OpenQuery, 
             request.page_size
         },
         after,
+        dead_letters: true,
     })
 }
 

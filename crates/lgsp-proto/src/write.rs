@@ -2,12 +2,12 @@
 
 use bytes::Bytes;
 use lgsp_types::{
-    AgencyView, Attachment, DeliveryState, Fetched, Mark, OpenDelivery, Receipt, Role, SentDelivery, SentMessage,
-    UnixMs,
+    AgencyView, Attachment, DeliveryState, Fetched, Mark, MessageEvidence, NodeStatus, OpenDelivery, Receipt, Role,
+    SentDelivery, SentMessage, Tables, Trace, TracedAgency, TracedDelivery, TracedEvent, TracedMessage, UnixMs,
 };
 use prost_types::Timestamp;
 
-use crate::{exchange, registry};
+use crate::{audit, exchange, operations, registry};
 use exchange::v1;
 
 /// A moment; ours are whole milliseconds.
@@ -126,5 +126,103 @@ pub fn write_agency(agency: &AgencyView) -> registry::v1::Agency {
         old_code: code(&agency.old_code),
         mail: agency.mail.clone(),
         closed: agency.closed,
+    }
+}
+
+#[must_use]
+pub fn write_trace(trace: Trace) -> operations::v1::TraceResponse {
+    let messages = trace.messages.into_iter().map(write_traced).collect();
+    operations::v1::TraceResponse { messages }
+}
+
+fn write_traced(message: TracedMessage) -> operations::v1::TracedMessage {
+    operations::v1::TracedMessage {
+        message_id: message.msg_id.to_string(),
+        contract: message.contract,
+        act: message.act,
+        document: message.document,
+        relation: message.relation,
+        from: Some(write_traced_agency(message.from)),
+        system: message.system,
+        position: message.position,
+        accepted_at: Some(write_time(UnixMs(message.accepted_ms))),
+        due: message.due.map(|day| day.to_string()).unwrap_or_default(),
+        deliveries: message.deliveries.into_iter().map(write_traced_delivery).collect(),
+        events: message.events.into_iter().map(write_traced_event).collect(),
+        receipt: message.receipt,
+    }
+}
+
+fn write_traced_agency(agency: TracedAgency) -> operations::v1::TracedAgency {
+    operations::v1::TracedAgency {
+        agency_id: agency.agency.to_string(),
+        code: agency.code,
+        name: agency.name,
+    }
+}
+
+fn write_traced_delivery(delivery: TracedDelivery) -> operations::v1::TracedDelivery {
+    operations::v1::TracedDelivery {
+        delivery_id: delivery.delivery.to_string(),
+        to: Some(write_traced_agency(delivery.to)),
+        state: delivery.state.to_owned(),
+        late: delivery.late,
+        reason: delivery.reason.unwrap_or_default(),
+        mark: delivery.mark.unwrap_or_default().to_owned(),
+        changed_at: Some(write_time(UnixMs(delivery.changed_ms))),
+    }
+}
+
+fn write_traced_event(event: TracedEvent) -> operations::v1::TracedEvent {
+    operations::v1::TracedEvent {
+        kind: event.kind.to_owned(),
+        position: event.position,
+        at: Some(write_time(UnixMs(event.at_ms))),
+        delivery_id: event.delivery.map(|id| id.to_string()).unwrap_or_default(),
+        agency_id: event.agency.unwrap_or_default(),
+        system: event.system,
+        reason: event.reason.unwrap_or_default(),
+        effect: event.effect.to_owned(),
+    }
+}
+
+#[must_use]
+pub const fn write_status(status: &NodeStatus) -> operations::v1::GetStatusResponse {
+    operations::v1::GetStatusResponse {
+        accepted: status.accepted,
+        repeats: status.repeats,
+        conflicts: status.conflicts,
+        open: status.open,
+        collected: status.collected,
+        delivered: status.delivered,
+        dead_lettered: status.dead_lettered,
+        withdrawn: status.withdrawn,
+        refusals: status.refusals,
+        refusals_summarised: status.refusals_summarised,
+        aliens: status.aliens,
+        unsealed_ms: status.unsealed_ms,
+        control_size: status.control_size,
+        agencies: status.agencies as u64,
+    }
+}
+
+#[must_use]
+pub fn write_tables(tables: &Tables) -> operations::v1::GetTablesResponse {
+    let table = |(name, hash): &(String, lgsp_types::Digest)| operations::v1::get_tables_response::Table {
+        name: name.clone(),
+        hash: Bytes::copy_from_slice(hash.as_bytes()),
+    };
+    operations::v1::GetTablesResponse {
+        next_offsets: tables.next.clone(),
+        tables: tables.tables.iter().map(table).collect(),
+    }
+}
+
+#[must_use]
+pub fn write_evidence(evidence: MessageEvidence) -> audit::v1::GetEvidenceResponse {
+    audit::v1::GetEvidenceResponse {
+        receipt: evidence.receipt,
+        entry: Bytes::from(evidence.entry),
+        proof: evidence.proof.unwrap_or_default(),
     }
 }

@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use lgsp_types::{AgencyId, DeliveryId, Digest, Mark, MsgId, OpenDelivery, UnixMs};
+use lgsp_types::{AgencyId, DeliveryId, Digest, Mark, MsgId, OpenDelivery, OpenQuery, UnixMs};
 use rusqlite::Connection;
 use tokio::task::spawn_blocking;
 use tracing::warn;
@@ -157,15 +157,9 @@ impl Store for SqliteStore {
         self.read(move |connection| read::delivery(connection, id)).await
     }
 
-    async fn open_deliveries(
-        &self,
-        agencies: &[AgencyId],
-        contract: Option<&str>,
-        after: Option<DeliveryId>,
-        limit: u32,
-    ) -> Result<Vec<OpenDelivery>, StoreError> {
-        let (agencies, contract) = (agencies.to_vec(), contract.map(str::to_owned));
-        self.read(move |connection| list::open_deliveries(connection, &agencies, contract.as_deref(), after, limit))
+    async fn open_deliveries(&self, agencies: &[AgencyId], query: &OpenQuery) -> Result<Vec<OpenDelivery>, StoreError> {
+        let (agencies, query) = (agencies.to_vec(), query.clone());
+        self.read(move |connection| list::open_deliveries(connection, &agencies, &query))
             .await
     }
 

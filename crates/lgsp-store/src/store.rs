@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 
 use async_trait::async_trait;
-use lgsp_types::{AgencyId, Cause, DeliveryId, Digest, Mark, MsgId, OpenDelivery, UnixMs};
+use lgsp_types::{AgencyId, Cause, DeliveryId, Digest, Mark, MsgId, OpenDelivery, OpenQuery, UnixMs};
 use thiserror::Error;
 
 use crate::rows::{Applied, Conflict, Counts, DeliveryRow, Found, MessageRow, Projected, RefusalRow, Search, Timeline};
@@ -37,19 +37,12 @@ pub trait Store: Send + Sync + Debug {
     /// [`StoreError`].
     async fn delivery(&self, id: DeliveryId) -> Result<Option<DeliveryRow>, StoreError>;
 
-    /// At most `limit` deliveries to these agencies that are still listed ([`crate::is_listed`]), in the order of
-    /// ledger time, partition, offset and addressee; only of the contract of this name, in any version; only those
-    /// behind `after`, or all where that is no delivery of ours, so that nothing is hidden.
+    /// The deliveries to these agencies that are still listed ([`crate::is_listed`]) and asked for, in the order of
+    /// ledger time, partition, offset and addressee; all where `after` is no delivery of ours, so that nothing is hidden.
     ///
     /// # Errors
     /// [`StoreError`].
-    async fn open_deliveries(
-        &self,
-        agencies: &[AgencyId],
-        contract: Option<&str>,
-        after: Option<DeliveryId>,
-        limit: u32,
-    ) -> Result<Vec<OpenDelivery>, StoreError>;
+    async fn open_deliveries(&self, agencies: &[AgencyId], query: &OpenQuery) -> Result<Vec<OpenDelivery>, StoreError>;
 
     /// Puts a soft mark in the place of the one before; false: there is no such delivery.
     ///

@@ -6,6 +6,7 @@ mod document;
 mod envelope;
 mod fact;
 mod id;
+mod operations;
 mod ports;
 mod reason;
 mod receipt;
@@ -25,11 +26,14 @@ pub use fact::{
 pub use id::{
     DeliveryId, Digest, EventId, IdError, IdKey, LedgerPosition, MsgId, RefusalId, Request, Tag, TagKind, enc,
 };
+pub use operations::{
+    MessageEvidence, NodeStatus, Operations, Tables, Trace, TracedAgency, TracedDelivery, TracedEvent, TracedMessage,
+};
 pub use ports::{
     AcknowledgeError, Acknowledged, Adapter, AgencyView, Answered, Arrivals, Cause, CheckError, ContentError,
-    ContentStream, DeliveryState, Exchange, FetchError, Fetched, Mark, ObjectReader, OpenDelivery, OpenQuery, Outcome,
-    PublishError, Push, Pushed, Question, Rejection, SentDelivery, SentMessage, SystemView, Unavailable, Upload,
-    UploadError,
+    ContentStream, DeliveryState, Exchange, FetchError, Fetched, Mark, ObjectReader, OpenDelivery, OpenQuery, OrderKey,
+    Outcome, PublishError, Push, Pushed, Question, Rejection, SentDelivery, SentMessage, SystemView, Unavailable,
+    Upload, UploadError,
 };
 pub use reason::{ReasonCode, ReasonCodeError, Refusal};
 pub use receipt::Receipt;

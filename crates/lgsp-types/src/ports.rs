@@ -198,6 +198,8 @@ pub struct OpenQuery {
     pub limit: u32,
     /// Only those behind this delivery in the list.
     pub after: Option<DeliveryId>,
+    /// Also those that the receiver could not take, which wait for people.
+    pub dead_letters: bool,
 }
 
 /// One delivery that waits.
@@ -210,11 +212,23 @@ pub struct OpenDelivery {
     pub from: AgencyCode,
     /// As the sender wrote it.
     pub to: AgencyCode,
+    /// What it is one after another with: the deliveries of one sending system and order key to one addressee.
+    pub order: OrderKey,
     pub accepted_ms: UnixMs,
     /// When its state or mark last changed; that it was fetched is no change that a list shows.
     pub changed_ms: UnixMs,
     pub state: DeliveryState,
     pub mark: Option<Mark>,
+}
+
+/// Of the deliveries that share this, a later one waits until the earlier one has ended (exchange.md section 2).
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct OrderKey {
+    /// Who sent it.
+    pub system: SystemId,
+    /// Never empty.
+    pub key: String,
+    pub addressee: AgencyId,
 }
 
 /// Where a delivery stands.

@@ -1,6 +1,7 @@
 //! The one executable: settings, wiring, shutdown, subcommands.
 
 mod commands;
+mod grpc;
 mod home;
 mod log;
 mod node;

@@ -15,6 +15,7 @@ use thiserror::Error;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use crate::grpc::{Grpc, GrpcError, Ports};
 use crate::home::{Home, HomeError, Keys};
 use crate::operations;
 use crate::registry_files;
@@ -52,6 +53,8 @@ pub(crate) enum NodeError {
         #[source]
         source: ImportError,
     },
+    #[error(transparent)]
+    Grpc(#[from] GrpcError),
     #[error("{what} cannot be served")]
     Serve {
         what: &'static str,
@@ -106,24 +109,49 @@ async fn serve_on(
     let serve_error = |what| move |source| NodeError::Serve { what, source };
     let exchange = Arc::clone(spine) as Arc<dyn lgsp_types::Exchange>;
     let now = clock();
-    let facade = Server::bind(&settings.vxp, &home.secrets(), exchange, Arc::new(objects), clock)?;
+    let objects: Arc<dyn lgsp_types::ObjectReader> = Arc::new(objects);
+    let ports = Ports {
+        exchange: Arc::clone(&exchange),
+        objects: Arc::clone(&objects),
+        operations: Arc::clone(spine) as Arc<dyn lgsp_types::Operations>,
+    };
+    let grpc = Grpc::open(&settings.grpc, home.root(), ports, Arc::clone(&clock)).await?;
+    let facade = Server::bind(&settings.vxp, &home.secrets(), exchange, objects, clock)?;
     facade.check_secrets(&spine.ruling().registry.systems(now))?;
     let socket = operations::bind(&home.socket()).map_err(serve_error("the operations socket"))?;
     let vxp = format!("http://{}", facade.local_addr());
-    let announcement = json!({ "pid": std::process::id(), "vxp": vxp });
+    let grpc_url = grpc.as_ref().map(Grpc::url);
+    let announcement = json!({ "pid": std::process::id(), "vxp": vxp, "grpc": grpc_url });
     let announcement = announcement.to_string();
     write_whole(&home.announcement(), announcement.as_bytes(), Existing::Replace, 0o644)
         .map_err(serve_error("the announcement"))?;
-    info!(vxp, data_dir = %home.root().display(), "serving");
-    tokio::join!(
+    info!(vxp, grpc = grpc_url, data_dir = %home.root().display(), "serving");
+    let ((), (), served) = tokio::join!(
         facade.serve(stop.clone(), settings.stop_grace()),
-        operations::serve(socket, Arc::clone(spine), stop),
+        operations::serve(socket, Arc::clone(spine), stop.clone()),
+        serve_grpc(grpc, stop, settings.stop_grace()),
     );
     // The folder says no longer that somebody serves it.
     for left in [home.announcement(), home.socket()] {
         drop(std::fs::remove_file(left));
     }
-    Ok(())
+    Ok(served?)
+}
+
+/// Serves gRPC, if it is served; after `stop`, what is in progress has so long to end.
+async fn serve_grpc(grpc: Option<Grpc>, stop: CancellationToken, grace: Duration) -> Result<(), GrpcError> {
+    let Some(grpc) = grpc else { return Ok(()) };
+    let late = async {
+        stop.cancelled().await;
+        tokio::time::sleep(grace).await;
+    };
+    tokio::select! {
+        served = grpc.serve(stop.clone()) => served,
+        () = late => {
+            warn!("the stop did not wait for every gRPC call");
+            Ok(())
+        }
+    }
 }
 
 /// Everything a spine is made of, and what outlives it.

@@ -17,7 +17,7 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use lgsp_exchange::Spine;
-use lgsp_types::MsgId;
+use lgsp_types::{MsgId, Operations};
 use serde_json::{Value, json};
 use thiserror::Error;
 use tokio::net::{UnixListener, UnixStream};
@@ -89,7 +89,7 @@ pub(crate) fn bind(path: &Path) -> io::Result<UnixListener> {
 async fn answer(spine: &Spine, request: &Request<Incoming>) -> Response<Full<Bytes>> {
     let (status, body) = match (request.method(), request.uri().path()) {
         (&Method::GET, "/v1/trace") => match query(request.uri().query().unwrap_or_default()) {
-            Some(text) => match spine.trace(&text).await {
+            Some(text) => match spine.trace(None, &text).await {
                 Ok(trace) => (StatusCode::OK, json!(trace)),
                 Err(error) => (StatusCode::SERVICE_UNAVAILABLE, json!({"error": error.to_string()})),
             },
@@ -99,8 +99,11 @@ async fn answer(spine: &Spine, request: &Request<Incoming>) -> Response<Full<Byt
             ),
         },
         (&Method::GET, "/v1/evidence") => match message_id(request) {
-            Some(id) => match spine.evidence(id).await {
-                Ok(Some(evidence)) => (StatusCode::OK, json!(evidence)),
+            Some(id) => match spine.evidence(None, id).await {
+                Ok(Some(evidence)) => (
+                    StatusCode::OK,
+                    json!({"receipt": evidence.receipt, "entry": hexadecimal(&evidence.entry), "proof": evidence.proof}),
+                ),
                 Ok(None) => (StatusCode::NOT_FOUND, json!({"error": "no message has this id"})),
                 Err(error) => (StatusCode::SERVICE_UNAVAILABLE, json!({"error": error.to_string()})),
             },
@@ -129,6 +132,10 @@ async fn answer(spine: &Spine, request: &Request<Incoming>) -> Response<Full<Byt
         http::HeaderValue::from_static("application/json"),
     );
     response
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn message_id(request: &Request<Incoming>) -> Option<MsgId> {

@@ -5,6 +5,7 @@ mod problem;
 #[cfg(test)]
 mod tests;
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -31,6 +32,7 @@ pub(crate) struct Settings {
     pub(crate) exchange: Exchange,
     pub(crate) seal: Seal,
     pub(crate) vxp: server::Settings,
+    pub(crate) grpc: lgsp_api::Settings,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -168,6 +170,7 @@ impl Settings {
         let mut wrong: Vec<_> = bounds
             .into_iter()
             .chain(self.vxp.bounds())
+            .chain(self.grpc.bounds())
             .filter(|(_, value, least, most)| !(least..=most).contains(&value))
             .map(|(path, value, least, most)| {
                 (
@@ -178,6 +181,28 @@ impl Settings {
             })
             .collect();
         wrong.extend(self.other_mistakes());
+        wrong
+    }
+
+    fn grpc_mistakes(&self) -> Vec<(&'static str, String, String)> {
+        let grpc = &self.grpc;
+        if grpc.listen.is_empty() {
+            return Vec::new();
+        }
+        let mut wrong = Vec::new();
+        if grpc.listen.parse::<SocketAddr>().is_err() {
+            let mend = "write an address and a port, as in `127.0.0.1:8443`, or nothing".to_owned();
+            wrong.push(("grpc.listen", "is no address and port".to_owned(), mend));
+        }
+        let files = [
+            ("grpc.certificate", &grpc.certificate),
+            ("grpc.key", &grpc.key),
+            ("grpc.client_ca", &grpc.client_ca),
+        ];
+        for (path, _) in files.into_iter().filter(|(_, file)| file.as_os_str().is_empty()) {
+            let mend = "name a PEM file; `lgsp ca init` and `lgsp ca issue` make them".to_owned();
+            wrong.push((path, "is empty, and gRPC is served".to_owned(), mend));
+        }
         wrong
     }
 
@@ -205,6 +230,7 @@ impl Settings {
                 mend,
             ));
         }
+        wrong.extend(self.grpc_mistakes());
         if let Err(error) = crate::log::directives(&self.log.filter) {
             let mend = "write a severity (error, warn, info, debug, trace) or directives like `info,lgsp=debug`";
             wrong.push(("log.filter", error, mend.to_owned()));

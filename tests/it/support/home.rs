@@ -11,7 +11,7 @@ use toml::{Table, Value};
 
 use super::department::EVERYBODY;
 use super::disk::SmallDisk;
-use super::program::to_lgsp;
+use super::program::{run, to_lgsp};
 
 /// Gone when dropped, with all that is in it.
 #[derive(Debug)]
@@ -38,6 +38,28 @@ impl Home {
             write_secret(&home.secret_of(department.system), department.secret.as_bytes());
         }
         home
+    }
+
+    /// Has the node serve gRPC: an authority of its own, made by `lgsp ca`, and any free port.
+    pub(crate) fn serve_grpc(&mut self) {
+        self.ca(&["init", "--domain", "lgsp.test.vn"]);
+        let papers = self.root().join("papers");
+        self.ca(&["issue", "--host", "127.0.0.1", "--out", &text(&papers)]);
+        self.set("grpc", "listen", "127.0.0.1:0");
+        self.set("grpc", "domain", "lgsp.test.vn");
+        self.set("grpc", "certificate", text(&papers.join("server.pem")));
+        self.set("grpc", "key", text(&papers.join("server.key")));
+        self.set("grpc", "client_ca", text(&self.root().join("ca/ca.pem")));
+        self.set("grpc", "client_crls", vec![text(&self.root().join("ca/crl.pem"))]);
+        self.set("grpc", "reload_interval_ms", 200);
+    }
+
+    /// `lgsp ca` on this node's authority; what it printed.
+    pub(crate) fn ca(&self, arguments: &[&str]) -> String {
+        let folder = text(&self.root().join("ca"));
+        let ended = run(to_lgsp(&[&["ca"], arguments, &["--ca", &folder]].concat()));
+        assert_eq!(ended.code, Some(0), "lgsp ca {arguments:?}: {ended:?}");
+        ended.out
     }
 
     /// Sets one setting for the next start.

@@ -6,6 +6,7 @@ mod desk;
 mod disk;
 mod home;
 mod lines;
+mod link;
 mod node;
 mod program;
 

@@ -25,6 +25,8 @@ pub(crate) struct Node {
     home: Home,
     process: Option<Process>,
     vxp: String,
+    /// Empty: it is not served.
+    grpc: String,
     /// The public key of the log, as it was at the first start.
     log_key: String,
     /// What earlier processes of this folder wrote.
@@ -53,6 +55,7 @@ impl Node {
             home,
             process: None,
             vxp: String::new(),
+            grpc: String::new(),
             log_key: String::new(),
             earlier_log: String::new(),
         };
@@ -82,12 +85,14 @@ impl Node {
             child,
             log: Arc::clone(&log),
         });
-        let vxp = log.wait_for(TIME_LIMIT, |line| {
+        let serving = log.wait_for(TIME_LIMIT, |line| {
             let line: Value = serde_json::from_str(line).ok()?;
             let serving = line["message"] == "serving";
-            serving.then(|| line["vxp"].as_str().map(str::to_owned)).flatten()
+            let address = |name: &str| line[name].as_str().unwrap_or_default().to_owned();
+            serving.then(|| (address("vxp"), address("grpc")))
         });
-        self.vxp = vxp.unwrap_or_else(|| panic!("the node does not serve:\n{}", log.text()));
+        let serving = serving.unwrap_or_else(|| panic!("the node does not serve:\n{}", log.text()));
+        (self.vxp, self.grpc) = serving;
     }
 
     pub(crate) fn home(&self) -> &Home {
@@ -102,6 +107,11 @@ impl Node {
     /// URL of the façade.
     pub(crate) fn vxp(&self) -> &str {
         &self.vxp
+    }
+
+    /// URL of gRPC.
+    pub(crate) fn grpc(&self) -> &str {
+        &self.grpc
     }
 
     /// Address of the façade, for bytes that are no call.

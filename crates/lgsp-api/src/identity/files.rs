@@ -25,12 +25,12 @@ pub enum FileError {
 }
 
 /// The bytes of a file that anybody may read.
-pub(super) fn read(path: &Path) -> Result<Vec<u8>, FileError> {
+pub(crate) fn read(path: &Path) -> Result<Vec<u8>, FileError> {
     read_if(path, |_| Ok(()))
 }
 
 /// The bytes of a file that only its owner may read.
-pub(super) fn read_secret(path: &Path) -> Result<Vec<u8>, FileError> {
+pub(crate) fn read_secret(path: &Path) -> Result<Vec<u8>, FileError> {
     read_if(path, |file| match lgsp_files::open_to_others(file) {
         None => Ok(()),
         Some(mode) => Err(FileError::OpenToOthers {

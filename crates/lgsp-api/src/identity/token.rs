@@ -7,7 +7,6 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
-use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 use lgsp_files::Stamp;
 use lgsp_types::{Digest, UnixMs};
 use serde::{Deserialize, Serialize};
@@ -16,6 +15,7 @@ use tracing::error;
 
 use super::scope::Scopes;
 use super::who::Who;
+use crate::random::random;
 pub use file::{TokenFile, TokenFileError};
 
 /// What a token begins with, so that people and scanners of repositories know one when they see it.
@@ -58,11 +58,7 @@ impl Token {
     /// # Errors
     /// The machine has no randomness: make no token.
     pub(super) fn random() -> Result<Self, std::io::Error> {
-        let mut bytes = [0; 32];
-        SystemRandom::new()
-            .fill(&mut bytes)
-            .map_err(|_| std::io::Error::other("no randomness"))?;
-        Ok(Self(Digest::from_bytes(bytes)))
+        random().map(|bytes| Self(Digest::from_bytes(bytes)))
     }
 
     /// # Errors

@@ -11,7 +11,7 @@ use lgsp_ledger::{Ledger, Local, ReadLimit};
 use lgsp_store::{ObjectSettings, Objects, SqliteStore, Store};
 use lgsp_types::{
     AdapterId, AgencyCode, Caller, Clock, ContractRef, Evidence, EvidenceKind, Exchange, IdKey, Kind, MsgId,
-    OpenDelivery, OpenQuery, Publish, Receipt, SystemId, UnixMs, Written,
+    OpenDelivery, OpenQuery, Operations, Publish, Receipt, SystemId, UnixMs, Written,
 };
 use tempfile::TempDir;
 
@@ -161,6 +161,7 @@ impl Stage {
             contract: None,
             limit: 100,
             after: None,
+            dead_letters: true,
         };
         self.spine.open(&self.receiver, query).await.unwrap()
     }
@@ -193,7 +194,7 @@ impl Stage {
         self.projected().await;
         let waiting = async {
             loop {
-                if let Some(proof) = self.spine.evidence(id).await.unwrap().unwrap().proof {
+                if let Some(proof) = self.spine.evidence(None, id).await.unwrap().unwrap().proof {
                     return proof;
                 }
                 tokio::time::sleep(limits().seal_interval).await;

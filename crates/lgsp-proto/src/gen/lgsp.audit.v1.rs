@@ -96,7 +96,7 @@ pub mod audit_client {
             self.inner = self.inner.max_encoding_message_size(limit);
             self
         }
-        /// Receipt, ledger entry and inclusion proof of a message that this system sent or received.
+        /// Receipt, ledger entry and inclusion proof of a message that this system sent or received; an operator, of any.
         pub async fn get_evidence(
             &mut self,
             request: impl tonic::IntoRequest<super::GetEvidenceRequest>,
@@ -136,7 +136,7 @@ pub mod audit_server {
     /// Generated trait containing gRPC methods that should be implemented for use with AuditServer.
     #[async_trait]
     pub trait Audit: std::marker::Send + std::marker::Sync + 'static {
-        /// Receipt, ledger entry and inclusion proof of a message that this system sent or received.
+        /// Receipt, ledger entry and inclusion proof of a message that this system sent or received; an operator, of any.
         async fn get_evidence(
             &self,
             request: tonic::Request<super::GetEvidenceRequest>,

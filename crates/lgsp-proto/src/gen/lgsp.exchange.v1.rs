@@ -113,7 +113,8 @@ pub mod document_reference {
         }
     }
 }
-/// A finished upload, as UploadAttachment answered it; of use once, to the system that made it.
+/// A finished upload, as UploadAttachment answered it; of use once, to the system that made it: whatever Publish answered,
+/// a file for another call is uploaded again. What makes a repeat is the file's content, not its handle.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Upload {
     /// Opaque.
@@ -351,7 +352,7 @@ pub struct ReadAttachmentRequest {
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ReadAttachmentResponse {
-    /// At most 64 KiB.
+    /// At most 256 KiB.
     #[prost(bytes = "bytes", tag = "1")]
     pub chunk: ::prost::bytes::Bytes,
 }
@@ -412,7 +413,8 @@ pub mod receive_request {
         /// First on each stream, and only then.
         #[prost(message, tag = "1")]
         Begin(Begin),
-        /// So many deliveries more may be handed over: 1 to 64 outstanding at any time.
+        /// So many deliveries more may be handed over; what is open together is at most 64, else INVALID_ARGUMENT,
+        /// CREDIT_INVALID. Handed over and not ended are at most 64 as well, whatever credit there is.
         #[prost(uint32, tag = "2")]
         Credit(u32),
         /// As AcknowledgeDelivery. Answered on this stream.
@@ -656,7 +658,9 @@ pub mod exchange_client {
         /// state for each addressee.
         ///
         /// Repeat: the same idempotency key, order key and content get the first receipt at any age, marked `repeat`; nothing
-        /// happens twice. The same keys with other content: ALREADY_EXISTS, never delivered.
+        /// happens twice. A repeat within a moment of the first may get a receipt of its own for the same message id: it is
+        /// good too, and the one with the lower offset is in force. The same keys with other content: ALREADY_EXISTS, never
+        /// delivered; where both came within that moment, the later one is told so by GetMessage.
         /// Order: messages of one sending system and one order key reach an addressee in the order of their receipts'
         /// positions. Nothing is promised across order keys.
         pub async fn publish(
@@ -684,7 +688,9 @@ pub mod exchange_client {
             self.inner.unary(req, path, codec).await
         }
         /// As Publish, for many. Answers come in the order of the requests, one for each; a refused message ends nothing.
-        /// The node reads on only while fewer than 256 answers are outstanding, so a client that does not read is not read.
+        /// Messages of one order key are accepted one after another, in the order of their requests; all others beside each
+        /// other. The node reads on only while fewer than 256 answers and 4 MiB are outstanding, so a client that does not read
+        /// is not read; one that reads nothing for 60 seconds is cut off.
         pub async fn publish_stream(
             &mut self,
             request: impl tonic::IntoStreamingRequest<
@@ -711,7 +717,8 @@ pub mod exchange_client {
                 .insert(GrpcMethod::new("lgsp.exchange.v1.Exchange", "PublishStream"));
             self.inner.streaming(req, path, codec).await
         }
-        /// Uploads one file, in chunks. Nobody sees it until a message names it; unnamed for 24 hours, it is gone.
+        /// Uploads one file, in chunks. Nobody sees it until a message names it; unnamed for 24 hours, or when the node starts
+        /// again, it is gone. At most 400 of a system wait for their message: RESOURCE_EXHAUSTED, UPLOADS_WAITING.
         /// The first request holds `start`, each later one a `chunk`. At most the node's `object_max_bytes` in all, by default
         /// 524,288,000.
         pub async fn upload_attachment(
@@ -848,6 +855,9 @@ pub mod exchange_client {
         }
         /// Hands deliveries over as they come, in ledger order, as many as the receiver gave credit for. A delivery handed
         /// over counts as fetched. Each is handed over once per stream; not acknowledged, it comes again on the next stream.
+        /// Order: of one sending system, order key and addressee the earlier delivery comes first, and the later one only when it
+        /// is delivered, failed or withdrawn; a mark does not end it. Others are not held up. Dead letters are not handed over.
+        /// The node ends the stream with UNAVAILABLE when it stops: open another one.
         pub async fn receive(
             &mut self,
             request: impl tonic::IntoStreamingRequest<Message = super::ReceiveRequest>,
@@ -916,7 +926,9 @@ pub mod exchange_server {
         /// state for each addressee.
         ///
         /// Repeat: the same idempotency key, order key and content get the first receipt at any age, marked `repeat`; nothing
-        /// happens twice. The same keys with other content: ALREADY_EXISTS, never delivered.
+        /// happens twice. A repeat within a moment of the first may get a receipt of its own for the same message id: it is
+        /// good too, and the one with the lower offset is in force. The same keys with other content: ALREADY_EXISTS, never
+        /// delivered; where both came within that moment, the later one is told so by GetMessage.
         /// Order: messages of one sending system and one order key reach an addressee in the order of their receipts'
         /// positions. Nothing is promised across order keys.
         async fn publish(
@@ -930,7 +942,9 @@ pub mod exchange_server {
             + std::marker::Send
             + 'static;
         /// As Publish, for many. Answers come in the order of the requests, one for each; a refused message ends nothing.
-        /// The node reads on only while fewer than 256 answers are outstanding, so a client that does not read is not read.
+        /// Messages of one order key are accepted one after another, in the order of their requests; all others beside each
+        /// other. The node reads on only while fewer than 256 answers and 4 MiB are outstanding, so a client that does not read
+        /// is not read; one that reads nothing for 60 seconds is cut off.
         async fn publish_stream(
             &self,
             request: tonic::Request<tonic::Streaming<super::PublishStreamRequest>>,
@@ -938,7 +952,8 @@ pub mod exchange_server {
             tonic::Response<Self::PublishStreamStream>,
             tonic::Status,
         >;
-        /// Uploads one file, in chunks. Nobody sees it until a message names it; unnamed for 24 hours, it is gone.
+        /// Uploads one file, in chunks. Nobody sees it until a message names it; unnamed for 24 hours, or when the node starts
+        /// again, it is gone. At most 400 of a system wait for their message: RESOURCE_EXHAUSTED, UPLOADS_WAITING.
         /// The first request holds `start`, each later one a `chunk`. At most the node's `object_max_bytes` in all, by default
         /// 524,288,000.
         async fn upload_attachment(
@@ -996,6 +1011,9 @@ pub mod exchange_server {
             + 'static;
         /// Hands deliveries over as they come, in ledger order, as many as the receiver gave credit for. A delivery handed
         /// over counts as fetched. Each is handed over once per stream; not acknowledged, it comes again on the next stream.
+        /// Order: of one sending system, order key and addressee the earlier delivery comes first, and the later one only when it
+        /// is delivered, failed or withdrawn; a mark does not end it. Others are not held up. Dead letters are not handed over.
+        /// The node ends the stream with UNAVAILABLE when it stops: open another one.
         async fn receive(
             &self,
             request: tonic::Request<tonic::Streaming<super::ReceiveRequest>>,

@@ -236,6 +236,7 @@ pub mod operations_client {
             self.inner = self.inner.max_encoding_message_size(limit);
             self
         }
+        /// An operator sees all; a system the messages that it sent and, of those that came to it, its own part.
         /// All messages that are, or are about, a document: found by its number and notation in any spelling, by its id, or by
         /// the id of a message or a delivery. At most 200, the document first, then in ledger order; none: an empty list.
         pub async fn trace(
@@ -259,7 +260,7 @@ pub mod operations_client {
                 .insert(GrpcMethod::new("lgsp.operations.v1.Operations", "Trace"));
             self.inner.unary(req, path, codec).await
         }
-        /// How the node stands, in one screen.
+        /// How the node stands, in one screen. For operators.
         pub async fn get_status(
             &mut self,
             request: impl tonic::IntoRequest<super::GetStatusRequest>,
@@ -284,7 +285,8 @@ pub mod operations_client {
                 .insert(GrpcMethod::new("lgsp.operations.v1.Operations", "GetStatus"));
             self.inner.unary(req, path, codec).await
         }
-        /// How far each partition is projected, and the hash of each table at just that point: what `lgsp rebuild` compares.
+        /// How far each partition is projected, and the hash of each table at just that point: what `lgsp rebuild` compares. For
+        /// operators.
         pub async fn get_tables(
             &mut self,
             request: impl tonic::IntoRequest<super::GetTablesRequest>,
@@ -324,13 +326,14 @@ pub mod operations_server {
     /// Generated trait containing gRPC methods that should be implemented for use with OperationsServer.
     #[async_trait]
     pub trait Operations: std::marker::Send + std::marker::Sync + 'static {
+        /// An operator sees all; a system the messages that it sent and, of those that came to it, its own part.
         /// All messages that are, or are about, a document: found by its number and notation in any spelling, by its id, or by
         /// the id of a message or a delivery. At most 200, the document first, then in ledger order; none: an empty list.
         async fn trace(
             &self,
             request: tonic::Request<super::TraceRequest>,
         ) -> std::result::Result<tonic::Response<super::TraceResponse>, tonic::Status>;
-        /// How the node stands, in one screen.
+        /// How the node stands, in one screen. For operators.
         async fn get_status(
             &self,
             request: tonic::Request<super::GetStatusRequest>,
@@ -338,7 +341,8 @@ pub mod operations_server {
             tonic::Response<super::GetStatusResponse>,
             tonic::Status,
         >;
-        /// How far each partition is projected, and the hash of each table at just that point: what `lgsp rebuild` compares.
+        /// How far each partition is projected, and the hash of each table at just that point: what `lgsp rebuild` compares. For
+        /// operators.
         async fn get_tables(
             &self,
             request: tonic::Request<super::GetTablesRequest>,

@@ -1,8 +1,8 @@
 //! What clients send, well and badly; and that what we write is what they read.
 
 use lgsp_types::{
-    Attachment, Digest, DocumentRef, LedgerPosition, Mark, MsgId, OpenDelivery, Outcome, Receipt, Refusal, Relation,
-    Role, UnixMs,
+    AgencyId, Attachment, Digest, DocumentRef, LedgerPosition, Mark, MsgId, OpenDelivery, OrderKey, Outcome, Receipt,
+    Refusal, Relation, Role, SystemId, UnixMs,
 };
 use proptest::prelude::*;
 use prost::Message as _;
@@ -253,6 +253,11 @@ proptest! {
             contract: ContractRef::parse("a/1").unwrap(),
             from: AgencyCode::parse("H62.11").unwrap(),
             to: AgencyCode::parse("H62.13").unwrap(),
+            order: OrderKey {
+                system: SystemId::parse("s").unwrap(),
+                key: String::from("k"),
+                addressee: AgencyId::parse("a").unwrap(),
+            },
             accepted_ms: UnixMs(ms),
             changed_ms: UnixMs(ms),
             state: lgsp_types::DeliveryState::Collected,

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use lgsp_types::{AgencyCode, AgencyId, ContractRef, DeliveryId, DeliveryState, Mark, OpenDelivery, UnixMs};
+use lgsp_types::{
+    AgencyCode, AgencyId, ContractRef, DeliveryId, DeliveryState, Mark, OpenDelivery, OpenQuery, OrderKey, SystemId,
+    UnixMs,
+};
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::values::{mark_of, msg_id, number, parsed, state_of, time};
@@ -12,8 +15,9 @@ pub(super) const PLACES: &str = "SELECT accepted_ms, at_partition, at_offset, or
      WHERE listed = 1 AND agency = ?1 \
      AND (accepted_ms, at_partition, at_offset, ordinal) > (?2, ?3, ?4, ?5) \
      AND (?6 = '' OR contract_name = ?6) \
+     AND (?8 OR state <> 'dead-lettered') \
      ORDER BY accepted_ms, at_partition, at_offset, ordinal LIMIT ?7";
-pub(super) const LISTED: &str = "SELECT d.delivery_id, d.msg_id, m.contract, m.from_written, d.written, \
+pub(super) const LISTED: &str = "SELECT d.delivery_id, d.msg_id, m.contract, m.from_written, d.written, m.system, m.order_key, d.agency, \
      d.accepted_ms, d.changed_ms, d.state, k.mark, k.marked_ms \
      FROM delivery d JOIN message m ON m.msg_id = d.msg_id LEFT JOIN mark k ON k.delivery_id = d.delivery_id \
      WHERE d.delivery_id = ?1";
@@ -32,13 +36,11 @@ const START: Place = (-1, -1, -1, -1);
 pub(super) fn open_deliveries(
     connection: &Connection,
     agencies: &[AgencyId],
-    contract: Option<&str>,
-    after: Option<DeliveryId>,
-    limit: u32,
+    query: &OpenQuery,
 ) -> rusqlite::Result<Vec<OpenDelivery>> {
-    let after = after.map(|id| place(connection, id)).transpose()?.flatten();
+    let after = query.after.map(|id| place(connection, id)).transpose()?.flatten();
     let after = after.unwrap_or(START);
-    let first = first_places(connection, agencies, contract.unwrap_or_default(), after, limit)?;
+    let first = first_places(connection, agencies, query, after)?;
     let mut statement = connection.prepare_cached(LISTED)?;
     let rows = first.values().map(|id| statement.query_row(params![id], listed_row));
     rows.collect()
@@ -50,15 +52,25 @@ pub(super) fn open_deliveries(
 fn first_places(
     connection: &Connection,
     agencies: &[AgencyId],
-    contract: &str,
+    query: &OpenQuery,
     after: Place,
-    limit: u32,
 ) -> rusqlite::Result<BTreeMap<Place, String>> {
     let mut first = BTreeMap::new();
     let mut statement = connection.prepare_cached(PLACES)?;
     let (ms, partition, offset, ordinal) = after;
+    let contract = query.contract.as_deref().unwrap_or_default();
+    let (limit, dead_letters) = (query.limit, query.dead_letters);
     for agency in agencies {
-        let behind = params![agency.as_str(), ms, partition, offset, ordinal, contract, limit];
+        let behind = params![
+            agency.as_str(),
+            ms,
+            partition,
+            offset,
+            ordinal,
+            contract,
+            limit,
+            dead_letters
+        ];
         let mut rows = statement.query(behind)?;
         while let Some(row) = rows.next()? {
             let place = place_of(row)?;
@@ -104,6 +116,11 @@ fn listed_row(row: &Row<'_>) -> rusqlite::Result<OpenDelivery> {
         contract: parsed(row, "contract", ContractRef::parse)?,
         from: parsed(row, "from_written", AgencyCode::parse)?,
         to: parsed(row, "written", AgencyCode::parse)?,
+        order: OrderKey {
+            system: parsed(row, "system", SystemId::parse)?,
+            key: row.get("order_key")?,
+            addressee: parsed(row, "agency", AgencyId::stored)?,
+        },
         accepted_ms,
         changed_ms: mark.map_or(changed_ms, |(_, marked_ms)| changed_ms.max(marked_ms)),
         state,

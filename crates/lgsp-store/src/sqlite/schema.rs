@@ -18,7 +18,7 @@
 //! | mark | a soft mark on a delivery | no |
 
 /// Version of the tables below: another one is made again from the ledger, never converted.
-pub(super) const VERSION: i64 = 1;
+pub(super) const VERSION: i64 = 2;
 /// "LGST" in the header of the file.
 pub(super) const APPLICATION_ID: i32 = 0x4C47_5354;
 
@@ -70,7 +70,7 @@ pub(super) const INDEXES: [&str; 8] = [
     "CREATE INDEX delivery_by_message ON delivery (msg_id, ordinal)",
     // A receiver's list, in its order; as small as what waits.
     "CREATE INDEX delivery_listed ON delivery (agency, accepted_ms, at_partition, at_offset, ordinal, contract_name, \
-     delivery_id) WHERE listed = 1",
+     state, delivery_id) WHERE listed = 1",
     "CREATE INDEX conflict_pending ON conflict (at_partition, at_offset) WHERE settled_offset IS NULL",
     "CREATE INDEX event_by_message ON event (msg_id, at_partition, at_offset)",
     "CREATE INDEX refusal_by_time ON refusal (ledger_ms, at_partition, at_offset)",

@@ -86,6 +86,7 @@ impl Facade {
             contract: Some(contract.name().to_owned()),
             limit: u32::try_from(self.settings.list_max).unwrap_or(u32::MAX),
             after: None,
+            dead_letters: true,
         };
         let exchange = Arc::clone(&self.exchange);
         let caller = proven.caller.clone();

@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use bytes::Bytes;
 use lgsp_types::{
-    Accepted, Actor, AdapterId, AgencyCode, AgencyId, Attachment, Clear, ConnectorId, ContractRef, Delivery, Digest,
-    DocumentRef, Envelope, EventId, Evidence, EvidenceKind, Fact, Kind, MsgId, Node, Party, ReasonCode, Receiver,
-    Relation, Role, Rules, SystemId, Tag, UnixMs, What,
+    Accepted, Actor, AdapterId, AgencyCode, AgencyId, Attachment, Clear, ConnectorId, ContractRef, Delivery,
+    DeliveryId, Digest, DocumentRef, Envelope, EventId, Evidence, EvidenceKind, Fact, Kind, MsgId, Node, OpenQuery,
+    Party, ReasonCode, Receiver, Relation, Role, Rules, SystemId, Tag, UnixMs, What,
 };
 use tempfile::TempDir;
 
@@ -106,6 +106,16 @@ impl Shelf {
         SqliteStore::open_with(&self.path(), LEDGER, ID_KEY, self.partitions, settings)
             .await
             .unwrap()
+    }
+}
+
+/// A receiver's question for all that is listed.
+pub(super) fn asked(contract: Option<&str>, after: Option<DeliveryId>, limit: u32) -> OpenQuery {
+    OpenQuery {
+        contract: contract.map(str::to_owned),
+        limit,
+        after,
+        dead_letters: true,
     }
 }
 

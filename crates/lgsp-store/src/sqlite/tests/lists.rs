@@ -1,6 +1,6 @@
 //! What receivers and operators are shown: lists, marks, codes as written, refusals, objects.
 
-use lgsp_types::{ContractRef, DeliveryState, Finding, Mark, ReasonCode, Role, SystemId, UnixMs, What};
+use lgsp_types::{ContractRef, DeliveryState, Finding, Mark, OpenQuery, ReasonCode, Role, SystemId, UnixMs, What};
 
 use super::facts::*;
 use crate::claim::RECEIVER_FAILED;
@@ -81,7 +81,10 @@ async fn a_mark_is_shown_and_changes_no_state() {
         !store.set_mark(delivery(2, "b").id(), Mark::Inbox, at).await.unwrap(),
         "no such delivery"
     );
-    let open = store.open_deliveries(&[agency("b")], None, None, 10).await.unwrap();
+    let open = store
+        .open_deliveries(&[agency("b")], &asked(None, None, 10))
+        .await
+        .unwrap();
     assert_eq!(
         (open[0].mark, open[0].changed_ms, open[0].state),
         (Some(Mark::Processing), at, DeliveryState::Open)
@@ -99,13 +102,21 @@ async fn a_fetch_shows_in_no_list_and_a_failure_does() {
     for what in [collected(delivery(1, "b")), dead(delivery(1, "b"), RECEIVER_FAILED)] {
         book.append(what);
         book.project(&store).await;
-        let open = store.open_deliveries(&[agency("b")], None, None, 10).await.unwrap();
+        let open = store
+            .open_deliveries(&[agency("b")], &asked(None, None, 10))
+            .await
+            .unwrap();
         listed.push((open[0].state, open[0].changed_ms.0 - open[0].accepted_ms.0));
     }
     assert_eq!(
         listed,
         [(DeliveryState::Collected, 0), (DeliveryState::DeadLettered, 2_000)]
     );
+    let living = OpenQuery {
+        dead_letters: false,
+        ..asked(None, None, 10)
+    };
+    assert_eq!(store.open_deliveries(&[agency("b")], &living).await.unwrap(), []);
 }
 
 #[tokio::test]
@@ -127,7 +138,7 @@ async fn a_list_is_read_page_by_page_in_ledger_order() {
     let mut pages = Vec::new();
     let mut after = None;
     loop {
-        let page = store.open_deliveries(&agencies, None, after, 7).await.unwrap();
+        let page = store.open_deliveries(&agencies, &asked(None, after, 7)).await.unwrap();
         let Some(last) = page.last() else { break };
         assert!(page.len() <= 7);
         after = Some(last.delivery);
@@ -142,7 +153,7 @@ async fn a_list_is_read_page_by_page_in_ledger_order() {
     assert_eq!(pages[0].from, code("000.00.11.H62"), "as the sender wrote it");
 
     let statuses = store
-        .open_deliveries(&agencies, Some("vn.lgsp.status"), None, 100)
+        .open_deliveries(&agencies, &asked(Some("vn.lgsp.status"), None, 100))
         .await
         .unwrap();
     let numbers: Vec<u8> = statuses.iter().map(|open| open.msg_id.as_bytes()[0]).collect();
@@ -150,18 +161,27 @@ async fn a_list_is_read_page_by_page_in_ledger_order() {
     assert!(statuses.iter().all(|open| open.contract.version() == 2));
     let stranger = Some(delivery(99, "b").id());
     assert_eq!(
-        store.open_deliveries(&agencies, None, stranger, 100).await.unwrap(),
+        store
+            .open_deliveries(&agencies, &asked(None, stranger, 100))
+            .await
+            .unwrap(),
         pages,
         "nothing is hidden"
     );
     assert!(
         store
-            .open_deliveries(&agencies, None, None, 0)
+            .open_deliveries(&agencies, &asked(None, None, 0))
             .await
             .unwrap()
             .is_empty()
     );
-    assert!(store.open_deliveries(&[], None, None, 9).await.unwrap().is_empty());
+    assert!(
+        store
+            .open_deliveries(&[], &asked(None, None, 9))
+            .await
+            .unwrap()
+            .is_empty()
+    );
 }
 
 #[tokio::test]

@@ -93,11 +93,14 @@ async fn a_store_of_another_version_is_left_as_it_is_and_says_what_to_do() {
     let shelf = Shelf::new(1);
     shelf.open().await.close().await;
     let connection = Connection::open(shelf.path()).unwrap();
-    connection.pragma_update(None, "user_version", 2).unwrap();
+    connection.pragma_update(None, "user_version", 99).unwrap();
     drop(connection);
     let before = fs::read(shelf.path()).unwrap();
     let refused = SqliteStore::open(&shelf.path(), LEDGER, ID_KEY, 1).await.unwrap_err();
-    assert!(matches!(refused, OpenError::OtherVersion { found: 2, .. }), "{refused}");
+    assert!(
+        matches!(refused, OpenError::OtherVersion { found: 99, .. }),
+        "{refused}"
+    );
     assert!(refused.to_string().contains("lgsp rebuild"));
     assert_eq!(fs::read(shelf.path()).unwrap(), before);
 }

@@ -11,8 +11,9 @@ use futures_util::stream;
 use lgsp_types::{
     AcknowledgeError, Acknowledged, AgencyCode, AgencyId, AgencyView, Arrivals, Attachment, Caller, ContentError,
     ContentStream, ContractRef, DeliveryId, DeliveryState, Digest, DocumentDate, Evidence, Exchange, FetchError,
-    Fetched, IdKey, LedgerPosition, MsgId, ObjectReader, OpenDelivery, OpenQuery, Outcome, Publish, PublishError,
-    Receipt, Rejection, Role, SentMessage, Staged, SystemId, SystemView, Unavailable, UnixMs, Upload, UploadError,
+    Fetched, IdKey, LedgerPosition, MsgId, ObjectReader, OpenDelivery, OpenQuery, OrderKey, Outcome, Publish,
+    PublishError, Receipt, Rejection, Role, SentMessage, Staged, SystemId, SystemView, Unavailable, UnixMs, Upload,
+    UploadError,
 };
 use tokio::sync::Semaphore;
 
@@ -236,6 +237,7 @@ impl State {
                 contract: publish.contract.clone(),
                 from: publish.from.code.clone(),
                 to: to.code.clone(),
+                order: order_of(&system, &to.code),
                 accepted_ms: UnixMs(1_795_427_566_000),
                 changed_ms: UnixMs(1_795_427_567_000),
                 state: DeliveryState::Open,
@@ -274,6 +276,7 @@ impl State {
             contract: contract.clone(),
             from: code.clone(),
             to: code,
+            order: order_of(to, &AgencyCode::parse("H62.14").unwrap()),
             accepted_ms: UnixMs(0),
             changed_ms: UnixMs(0),
             state: DeliveryState::Open,
@@ -365,5 +368,13 @@ impl Drop for Reading {
     fn drop(&mut self) {
         let dropped = usize::from(!self.bytes.is_empty());
         self.exchange.0.change(|state| state.dropped += dropped);
+    }
+}
+
+fn order_of(system: &SystemId, to: &AgencyCode) -> OrderKey {
+    OrderKey {
+        system: system.clone(),
+        key: String::from("k"),
+        addressee: AgencyId::outside(to),
     }
 }

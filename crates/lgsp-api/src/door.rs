@@ -1,0 +1,253 @@
+//! The door of every call: who calls, and whether it is too much, is settled before a body is read.
+
+use std::collections::HashSet;
+use std::convert::Infallible;
+use std::fmt;
+use std::future::Future;
+use std::mem;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use bytes::Bytes;
+use http::header::AUTHORIZATION;
+use http_body::{Body as HttpBody, Frame, SizeHint};
+use prost::Message as _;
+use tonic::Status;
+use tonic::body::Body;
+use tower_layer::Layer;
+use tower_service::Service;
+
+use crate::identity::caller::Callers;
+use crate::identity::certificate::Peer;
+use crate::identity::limits::{Held, Limits};
+use crate::identity::who::Who;
+use crate::status::ToStatus as _;
+
+/// What anybody may ask who got through the handshake: load balancers have no names here.
+const FOR_ANYBODY: &str = "/grpc.health.v1.Health/";
+
+/// The one streaming call that is not ours, in both its versions.
+const REFLECTION: [&str; 2] = [
+    "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
+    "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
+];
+
+type Call = http::Request<Body>;
+type Answer = http::Response<Body>;
+
+/// Lets calls in. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Door(Arc<Inner>);
+
+struct Inner {
+    callers: Callers,
+    limits: Limits,
+    /// Calls that go on for as long as the caller likes, by path; every other one has one request and one answer.
+    streaming: HashSet<String>,
+}
+
+/// What a call has in use until its answer has left.
+struct Stay {
+    _stream: Option<Held>,
+    bytes: Arc<Mutex<Vec<Held>>>,
+}
+
+impl Door {
+    pub(crate) fn new(callers: Callers, limits: Limits) -> Self {
+        let streaming = streaming_paths();
+        Self(Arc::new(Inner {
+            callers,
+            limits,
+            streaming,
+        }))
+    }
+
+    /// The call with its principal, or what the caller is told.
+    fn admit(&self, call: Call) -> Result<(Call, Option<Stay>), Status> {
+        if call.uri().path().starts_with(FOR_ANYBODY) {
+            return Ok((call, None));
+        }
+        let Inner {
+            callers,
+            limits,
+            streaming,
+        } = &*self.0;
+        let (mut parts, body) = call.into_parts();
+        let peer = parts.extensions.get::<Peer>();
+        let peer = peer.ok_or_else(|| Status::internal("a call without a connection"))?;
+        let authorization = parts.headers.get_all(AUTHORIZATION);
+        let principal = callers.identify(peer, authorization.iter().map(http::HeaderValue::as_bytes));
+        let principal = principal.map_err(|error| error.status())?;
+        let now = Instant::now();
+        limits.call(principal.who(), now).map_err(|error| error.status())?;
+        let bytes = Arc::new(Mutex::default());
+        let streams = streaming.contains(parts.uri.path());
+        let (body, stream) = if streams {
+            let stream = limits.stream(principal.who(), now).map_err(|error| error.status())?;
+            (body, Some(stream))
+        } else {
+            let metered = Metered {
+                body,
+                limits: limits.clone(),
+                who: principal.who().clone(),
+                bytes: Arc::clone(&bytes),
+            };
+            (Body::new(metered), None)
+        };
+        parts.extensions.insert(principal);
+        let stay = Stay { _stream: stream, bytes };
+        Ok((Call::from_parts(parts, body), Some(stay)))
+    }
+}
+
+/// Told by the descriptors, so that no list of ours has to be kept.
+fn streaming_paths() -> HashSet<String> {
+    let files = prost_types::FileDescriptorSet::decode(lgsp_proto::DESCRIPTORS).unwrap_or_default();
+    let mut paths = HashSet::from(REFLECTION.map(String::from));
+    for file in files.file {
+        for service in &file.service {
+            for method in &service.method {
+                if method.client_streaming() || method.server_streaming() {
+                    paths.insert(format!("/{}.{}/{}", file.package(), service.name(), method.name()));
+                }
+            }
+        }
+    }
+    paths
+}
+
+impl<S> Layer<S> for Door {
+    type Service = Guarded<S>;
+
+    fn layer(&self, inner: S) -> Guarded<S> {
+        let door = self.clone();
+        Guarded { door, inner }
+    }
+}
+
+/// The services behind the door.
+#[derive(Clone)]
+pub(crate) struct Guarded<S> {
+    door: Door,
+    inner: S,
+}
+
+impl<S> Service<Call> for Guarded<S>
+where
+    S: Service<Call, Response = Answer, Error = Infallible> + Clone + Send + 'static,
+    S::Future: Send,
+{
+    type Response = Answer;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Answer, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, call: Call) -> Self::Future {
+        // The clone has not said that it is ready; the one that has takes the call.
+        let next = self.inner.clone();
+        let mut ready = mem::replace(&mut self.inner, next);
+        let admitted = self.door.admit(call);
+        Box::pin(async move {
+            let (call, stay) = match admitted {
+                Ok(admitted) => admitted,
+                Err(status) => return Ok(status.into_http()),
+            };
+            let mut answer = ready.call(call).await?;
+            let Some(stay) = stay else { return Ok(answer) };
+            if let Some(room) = answer.extensions_mut().remove::<AnswerRoom>() {
+                *lock(&stay.bytes) = room.take();
+            } else {
+                lock(&stay.bytes).clear();
+            }
+            Ok(answer.map(|body| Body::new(Kept { body, _stay: stay })))
+        })
+    }
+}
+
+/// Room that a service took for its answer; kept until the answer has left.
+#[derive(Clone)]
+pub(crate) struct AnswerRoom(Arc<Mutex<Vec<Held>>>);
+
+impl AnswerRoom {
+    pub(crate) fn new(held: Held) -> Self {
+        Self(Arc::new(Mutex::new(vec![held])))
+    }
+
+    fn take(&self) -> Vec<Held> {
+        mem::take(&mut lock(&self.0))
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A request whose bytes are counted as they come.
+struct Metered {
+    body: Body,
+    limits: Limits,
+    who: Who,
+    bytes: Arc<Mutex<Vec<Held>>>,
+}
+
+impl HttpBody for Metered {
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        let polled = Pin::new(&mut self.body).poll_frame(cx);
+        if let Poll::Ready(Some(Ok(frame))) = &polled
+            && let Some(data) = frame.data_ref()
+        {
+            match self.limits.bytes(&self.who, data.len() as u64, Instant::now()) {
+                Ok(held) => lock(&self.bytes).push(held),
+                Err(error) => return Poll::Ready(Some(Err(error.status()))),
+            }
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+/// An answer that has in use what its call has.
+struct Kept {
+    body: Body,
+    _stay: Stay,
+}
+
+impl HttpBody for Kept {
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl fmt::Debug for Door {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Door")
+            .field("limits", &self.0.limits)
+            .finish_non_exhaustive()
+    }
+}

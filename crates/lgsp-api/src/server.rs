@@ -1,0 +1,173 @@
+//! The gRPC server: every service behind one door, with the limits of HTTP/2 set, and a stop that drains.
+
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use lgsp_proto::DESCRIPTORS;
+use lgsp_proto::audit::v1::audit_server::AuditServer;
+use lgsp_proto::exchange::v1::exchange_server::ExchangeServer;
+use lgsp_proto::operations::v1::operations_server::OperationsServer;
+use lgsp_proto::registry::v1::registry_server::RegistryServer;
+use lgsp_types::{Clock, Exchange, ObjectReader, Operations};
+use thiserror::Error;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tonic::codegen::tokio_stream::wrappers::ReceiverStream;
+use tonic::transport::server::Connected;
+use tracing::warn;
+
+use crate::door::Door;
+use crate::identity::caller::Callers;
+use crate::identity::certificate::Peer;
+use crate::identity::limits::Limits;
+use crate::identity::listen::Connection;
+use crate::service::Common;
+use crate::service::exchange::ExchangeService;
+use crate::service::operations::OperationsService;
+use crate::service::registry::RegistryService;
+
+/// Largest request: a chunk of 1 MiB, or a message with its longest texts.
+const REQUEST_MAX_BYTES: usize = 2 * 1024 * 1024;
+/// Windows and caps of HTTP/2. Source: reliability.md G12 and its checklist.
+const STREAM_WINDOW: u32 = 256 * 1024;
+const CONNECTION_WINDOW: u32 = 1024 * 1024;
+const STREAMS_PER_CONNECTION: u32 = 100;
+const HEADERS_MAX_BYTES: u32 = 16 * 1024;
+const PENDING_RESETS_MAX: usize = 20;
+const LOCAL_RESETS_MAX: usize = 256;
+const KEEPALIVE: Duration = Duration::from_secs(20);
+/// A certificate's life on one connection ends with it.
+const CONNECTION_AGE_MAX: Duration = Duration::from_secs(3600);
+const CONNECTION_AGE_GRACE: Duration = Duration::from_secs(600);
+
+/// What the server stands on.
+pub struct ServerParts {
+    pub exchange: Arc<dyn Exchange>,
+    pub objects: Arc<dyn ObjectReader>,
+    pub operations: Arc<dyn Operations>,
+    pub callers: Callers,
+    pub limits: Limits,
+    pub clock: Clock,
+    /// Whether callers may ask what there is.
+    pub reflection: bool,
+}
+
+/// Why there is no server.
+#[derive(Debug, Error)]
+#[error("the descriptors of the interface cannot be served")]
+pub struct ServerError(#[from] tonic_reflection::server::Error);
+
+/// The server, before it serves.
+pub struct Server {
+    parts: ServerParts,
+    tasks: TaskTracker,
+}
+
+impl Server {
+    #[must_use]
+    pub fn new(parts: ServerParts) -> Self {
+        let tasks = TaskTracker::new();
+        Self { parts, tasks }
+    }
+
+    /// Serves connections until `stop`; then ends streams, lets calls in progress end, and answers.
+    ///
+    /// Whoever calls it bounds the wait: what is dropped then was not answered.
+    ///
+    /// # Errors
+    /// [`ServerError`]: a mistake of ours in the build; do not start.
+    pub async fn serve(
+        self,
+        connections: mpsc::Receiver<Connection>,
+        stop: CancellationToken,
+    ) -> Result<(), ServerError> {
+        let parts = self.parts;
+        let (health, health_service) = tonic_health::server::health_reporter();
+        let common = Common {
+            exchange: Arc::clone(&parts.exchange),
+            objects: parts.objects,
+            limits: parts.limits.clone(),
+            tasks: self.tasks.clone(),
+            stop: stop.clone(),
+        };
+        let operations = OperationsService::new(parts.operations);
+        let exchange = ExchangeServer::new(ExchangeService::new(common)).max_decoding_message_size(REQUEST_MAX_BYTES);
+        let registry = RegistryServer::new(RegistryService::new(parts.exchange, parts.clock));
+        let described = || {
+            tonic_reflection::server::Builder::configure()
+                .register_encoded_file_descriptor_set(DESCRIPTORS)
+                .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+        };
+        let v1 = parts.reflection.then(|| described().build_v1()).transpose()?;
+        let v1alpha = parts.reflection.then(|| described().build_v1alpha()).transpose()?;
+        health.set_serving::<ExchangeServer<ExchangeService>>().await;
+        health.set_serving::<OperationsServer<OperationsService>>().await;
+        let routes = builder()
+            .layer(Door::new(parts.callers, parts.limits))
+            .add_service(health_service)
+            .add_service(exchange)
+            .add_service(registry)
+            .add_service(OperationsServer::new(operations.clone()))
+            .add_service(AuditServer::new(operations))
+            .add_optional_service(v1)
+            .add_optional_service(v1alpha);
+        let incoming = ReceiverStream::new(connections).map(Ok::<_, io::Error>);
+        let stopping = async move {
+            stop.cancelled().await;
+            health.set_not_serving::<ExchangeServer<ExchangeService>>().await;
+            health.set_not_serving::<OperationsServer<OperationsService>>().await;
+        };
+        if let Err(error) = routes.serve_with_incoming_shutdown(incoming, stopping).await {
+            warn!(
+                error = &error as &dyn std::error::Error,
+                "the gRPC server ended with an error"
+            );
+        }
+        self.tasks.close();
+        self.tasks.wait().await;
+        Ok(())
+    }
+}
+
+fn builder() -> tonic::transport::Server {
+    tonic::transport::Server::builder()
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_concurrent_streams(STREAMS_PER_CONNECTION)
+        .http2_max_header_list_size(HEADERS_MAX_BYTES)
+        .http2_max_pending_accept_reset_streams(Some(PENDING_RESETS_MAX))
+        .http2_max_local_error_reset_streams(Some(LOCAL_RESETS_MAX))
+        .http2_keepalive_interval(Some(KEEPALIVE))
+        .http2_keepalive_timeout(Some(KEEPALIVE))
+        .max_connection_age(CONNECTION_AGE_MAX)
+        .max_connection_age_grace(CONNECTION_AGE_GRACE)
+}
+
+impl Connected for Connection {
+    type ConnectInfo = Peer;
+
+    fn connect_info(&self) -> Peer {
+        self.peer().clone()
+    }
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Server")
+            .field("parts", &self.parts)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for ServerParts {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("ServerParts")
+            .field("limits", &self.limits)
+            .field("reflection", &self.reflection)
+            .finish_non_exhaustive()
+    }
+}

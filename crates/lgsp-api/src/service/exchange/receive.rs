@@ -1,0 +1,344 @@
+//! Receiving on a stream: deliveries go out as they come, in order, as many as the receiver gave credit for.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use futures_util::stream::{FuturesOrdered, FuturesUnordered};
+use lgsp_proto::exchange::v1;
+use lgsp_proto::exchange::v1::receive_request::Request as Asked;
+use lgsp_proto::exchange::v1::receive_response as answer;
+use lgsp_proto::{read_contract_name, read_outcome, write_content, write_summary};
+use lgsp_types::{Acknowledged, Caller, DeliveryId, Fetched, OpenDelivery, OpenQuery, Outcome, ReasonCode, Refusal};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep_until, timeout};
+use tonic::codegen::tokio_stream::wrappers::ReceiverStream;
+use tonic::{Status, Streaming};
+use tracing::{debug, warn};
+
+use super::Answers;
+use super::send::status_message;
+use crate::identity::caller::Principal;
+use crate::identity::limits::Held;
+use crate::identity::who::Who;
+use crate::service::{Common, PATIENCE, out_of_patience, stopping};
+use crate::status::{ToStatus as _, refused};
+
+/// Deliveries that one stream may have handed out and not heard of, and most credit.
+const OUTSTANDING_MAX: usize = 64;
+/// Words on deliveries that are being recorded at one time.
+const SETTLING_MAX: usize = 64;
+/// Answers that wait for a client that reads slowly.
+const ANSWERS_WAITING: usize = 4;
+/// Rows of the first look at the list; a look that found too little looks at four times as many.
+const LOOK: u32 = 256;
+const LOOK_MAX: u32 = 8192;
+/// When to look again after trouble.
+const AFTER_TROUBLE: Duration = Duration::from_secs(1);
+/// Letters of an id.
+const ID_MAX_CHARS: usize = 36;
+/// What is held for a delivery whose size is not known yet.
+const PAYLOAD_ROOM: u64 = lgsp_types::PAYLOAD_MAX_BYTES as u64;
+
+const BEGIN_TWICE: ReasonCode = ReasonCode::new("BEGIN_TWICE");
+const BEGIN_MISSING: ReasonCode = ReasonCode::new("BEGIN_MISSING");
+const CREDIT_INVALID: ReasonCode = ReasonCode::new("CREDIT_INVALID");
+const FIELD_MISSING: ReasonCode = ReasonCode::new("FIELD_MISSING");
+
+type Answer = (Result<v1::ReceiveResponse, Status>, Option<Held>);
+
+/// Begins to hand out; the work is done on the service's tasks.
+pub(super) fn begin(
+    common: Common,
+    principal: Principal,
+    caller: Caller,
+    requests: Streaming<v1::ReceiveRequest>,
+) -> Answers<v1::ReceiveResponse> {
+    let (answers, stream) = mpsc::channel(ANSWERS_WAITING);
+    let receiving = Receiving {
+        who: principal.who().clone(),
+        common: common.clone(),
+        caller,
+        answers,
+    };
+    common.tasks.spawn(receiving.run(requests));
+    // The room of an answer is given back when the connection takes it.
+    Box::pin(ReceiverStream::new(stream).map(|(answer, _room)| answer))
+}
+
+/// One stream of one receiver.
+struct Receiving {
+    who: Who,
+    common: Common,
+    caller: Caller,
+    answers: mpsc::Sender<Answer>,
+}
+
+/// Where the stream stands.
+#[derive(Default)]
+struct State {
+    contract: Option<String>,
+    credit: usize,
+    /// Handed out, or about to be, and not ended.
+    outstanding: HashSet<DeliveryId>,
+    /// The list may hold what was not looked at.
+    look: bool,
+    /// After trouble: not before this.
+    not_before: Option<Instant>,
+}
+
+/// What a word on a delivery came to.
+struct Settled {
+    delivery: String,
+    /// The delivery that has ended by it.
+    ended: Option<DeliveryId>,
+    outcome: Result<Acknowledged, Status>,
+}
+
+impl State {
+    fn room(&self) -> usize {
+        self.credit.min(OUTSTANDING_MAX.saturating_sub(self.outstanding.len()))
+    }
+
+    fn may_look(&self) -> bool {
+        self.look && self.not_before.is_none() && self.room() > 0
+    }
+
+    /// It is not handed out after all.
+    fn put_back(&mut self, delivery: DeliveryId) {
+        self.outstanding.remove(&delivery);
+        self.credit += 1;
+        self.look = true;
+    }
+
+    /// The first of each order key that is not out yet, as many as there is room for; and whether all were seen.
+    fn choose(&mut self, listed: Vec<OpenDelivery>, complete: bool) -> Vec<OpenDelivery> {
+        if complete {
+            let still: HashSet<_> = listed.iter().map(|row| row.delivery).collect();
+            self.outstanding.retain(|delivery| still.contains(delivery));
+        }
+        let mut begun = HashSet::new();
+        let mut chosen = Vec::new();
+        for row in listed {
+            if self.room() == 0 {
+                break;
+            }
+            // Whatever waits behind the first of its key, waits until that one has ended.
+            if begun.insert(row.order.clone()) && self.outstanding.insert(row.delivery) {
+                self.credit -= 1;
+                chosen.push(row);
+            }
+        }
+        chosen
+    }
+}
+
+impl Receiving {
+    async fn run(self, mut requests: Streaming<v1::ReceiveRequest>) {
+        let ended = match self.first(&mut requests).await {
+            Ok(state) => self.hand_out(state, &mut requests).await,
+            Err(status) => Err(status),
+        };
+        if let Err(status) = ended {
+            drop(self.answer(Err(status), None).await);
+        }
+    }
+
+    async fn first(&self, requests: &mut Streaming<v1::ReceiveRequest>) -> Result<State, Status> {
+        let first = timeout(PATIENCE, requests.message()).await;
+        let first = first.map_err(|_| out_of_patience())??;
+        let Some(Asked::Begin(begin)) = first.and_then(|request| request.request) else {
+            let what = "the first request has none";
+            return Err(wrong(BEGIN_MISSING, "begin", what, "begin with `begin`"));
+        };
+        let contract = read_contract_name(begin.contract, "begin.contract");
+        Ok(State {
+            contract: contract.map_err(|wrong| refused(&[wrong]))?,
+            look: true,
+            ..State::default()
+        })
+    }
+
+    /// Until the receiver has ended the stream and every word of it is answered, or the node stops.
+    async fn hand_out(&self, mut state: State, requests: &mut Streaming<v1::ReceiveRequest>) -> Result<(), Status> {
+        // Asked for before the first look, so that nothing falls between the two.
+        let mut arrivals = self.common.exchange.arrivals();
+        let mut fetching = FuturesOrdered::new();
+        let mut settling = FuturesUnordered::new();
+        let mut open = true;
+        while open || !settling.is_empty() {
+            if open && state.may_look() {
+                let chosen = self.look(&mut state).await;
+                fetching.extend(chosen.into_iter().map(|row| self.fetch(row)));
+            }
+            let not_before = state.not_before;
+            tokio::select! {
+                biased;
+                () = self.answers.closed() => return Ok(()),
+                () = self.common.stop.cancelled() => return Err(stopping()),
+                Some(settled) = settling.next() => self.tell(&mut state, settled).await?,
+                Some((row, fetched)) = fetching.next() => self.hand(&mut state, row, fetched).await?,
+                request = requests.message(), if open && settling.len() < SETTLING_MAX => match request? {
+                    Some(request) => settling.extend(asked(&mut state, request)?.map(|word| self.settle(word))),
+                    None => open = false,
+                },
+                Some(()) = arrivals.next() => state.look = true,
+                () = until(not_before), if not_before.is_some() => state.not_before = None,
+            }
+        }
+        Ok(())
+    }
+
+    /// What is to be handed out now.
+    async fn look(&self, state: &mut State) -> Vec<OpenDelivery> {
+        state.look = false;
+        let mut limit = LOOK;
+        loop {
+            let query = OpenQuery {
+                contract: state.contract.clone(),
+                limit,
+                after: None,
+                dead_letters: false,
+            };
+            let listed = match self.common.exchange.open(&self.caller, query).await {
+                Ok(listed) => listed,
+                Err(error) => {
+                    warn!(error = &error as &dyn std::error::Error, "a stream looks again later");
+                    state.look = true;
+                    state.not_before = Some(Instant::now() + AFTER_TROUBLE);
+                    return Vec::new();
+                }
+            };
+            let complete = listed.len() < limit as usize;
+            let chosen = state.choose(listed, complete);
+            if !chosen.is_empty() || complete || limit >= LOOK_MAX {
+                // Where all that was seen is out, or waits behind it, the next word on one of those looks again.
+                state.look |= !complete && state.room() > 0 && !chosen.is_empty();
+                return chosen;
+            }
+            limit *= 4;
+        }
+    }
+
+    async fn fetch(&self, row: OpenDelivery) -> (OpenDelivery, Result<(Fetched, Held), Status>) {
+        let fetched = async {
+            // Before its size is known: as much as it may have.
+            let room = self.common.room(&self.who, PAYLOAD_ROOM).await;
+            let room = room.map_err(|error| error.status())?;
+            let fetched = self.common.exchange.fetch(&self.caller, row.delivery).await;
+            Ok((fetched.map_err(|error| error.status())?, room))
+        };
+        let fetched = fetched.await;
+        (row, fetched)
+    }
+
+    async fn hand(
+        &self,
+        state: &mut State,
+        row: OpenDelivery,
+        fetched: Result<(Fetched, Held), Status>,
+    ) -> Result<(), Status> {
+        match fetched {
+            Ok((fetched, room)) => {
+                let handed = answer::Handed {
+                    summary: Some(write_summary(&row)),
+                    content: Some(write_content(&fetched)),
+                };
+                self.answer(Ok(answer::Response::Delivery(handed)), Some(room)).await
+            }
+            Err(status) => {
+                state.put_back(row.delivery);
+                // It ended between the list and the fetch, or there is trouble: look again, but not at once.
+                debug!(delivery.id = %row.delivery, code = %status.code(), "not handed out");
+                state.not_before = Some(Instant::now() + AFTER_TROUBLE);
+                Ok(())
+            }
+        }
+    }
+
+    async fn settle(&self, word: v1::AcknowledgeDeliveryRequest) -> Settled {
+        // As it came, but never more than an id has.
+        let delivery: String = word.delivery_id.chars().take(ID_MAX_CHARS).collect();
+        let mut ended = None;
+        let outcome = async {
+            let (id, outcome, evidence) = read_outcome(word, "acknowledge").map_err(|wrong| refused(&wrong))?;
+            let ends = !matches!(outcome, Outcome::Mark(_));
+            let exchange = &self.common.exchange;
+            let acknowledged = exchange.acknowledge(&self.caller, id, outcome, evidence).await;
+            ended = ends.then_some(id);
+            acknowledged.map_err(|error| error.status())
+        };
+        let outcome = outcome.await;
+        Settled {
+            delivery,
+            ended: ended.filter(|_| outcome.is_ok()),
+            outcome,
+        }
+    }
+
+    async fn tell(&self, state: &mut State, settled: Settled) -> Result<(), Status> {
+        if let Some(ended) = settled.ended {
+            state.outstanding.remove(&ended);
+            state.look = true;
+        }
+        let outcome = match settled.outcome {
+            Ok(acknowledged) => answer::acknowledged::Outcome::Done(v1::AcknowledgeDeliveryResponse {
+                already: acknowledged == Acknowledged::Already,
+            }),
+            Err(status) => answer::acknowledged::Outcome::Error(status_message(&status)),
+        };
+        let acknowledged = answer::Acknowledged {
+            delivery_id: settled.delivery,
+            outcome: Some(outcome),
+        };
+        self.answer(Ok(answer::Response::Acknowledged(acknowledged)), None)
+            .await
+    }
+
+    /// # Errors
+    /// The receiver takes nothing any more: the stream ends with this.
+    async fn answer(&self, response: Result<answer::Response, Status>, room: Option<Held>) -> Result<(), Status> {
+        let response = response.map(|response| v1::ReceiveResponse {
+            response: Some(response),
+        });
+        let sent = self.answers.send_timeout((response, room), PATIENCE).await;
+        sent.map_err(|_| out_of_patience())
+    }
+}
+
+/// A word on a delivery, or more credit.
+fn asked(state: &mut State, request: v1::ReceiveRequest) -> Result<Option<v1::AcknowledgeDeliveryRequest>, Status> {
+    match request.request {
+        Some(Asked::Credit(more)) => {
+            let credit = state.credit.saturating_add(more as usize);
+            if more == 0 || credit > OUTSTANDING_MAX {
+                let what = format!("{more} more makes {credit}, where 1 to {OUTSTANDING_MAX} may be open at any time");
+                return Err(wrong(
+                    CREDIT_INVALID,
+                    "credit",
+                    what,
+                    "give credit for what was handed over",
+                ));
+            }
+            state.credit = credit;
+            state.look = true;
+            Ok(None)
+        }
+        Some(Asked::Acknowledge(word)) => Ok(Some(word)),
+        Some(Asked::Begin(_)) => Err(wrong(BEGIN_TWICE, "begin", "came a second time", "open another stream")),
+        None => Err(wrong(
+            FIELD_MISSING,
+            "request",
+            "is absent",
+            "send `credit` or `acknowledge`",
+        )),
+    }
+}
+
+async fn until(then: Option<Instant>) {
+    sleep_until(then.unwrap_or_else(Instant::now)).await;
+}
+
+fn wrong(code: ReasonCode, path: &str, what: impl Into<String>, mend: &str) -> Status {
+    refused(&[Refusal::new(code, path, what, mend)])
+}

@@ -1,0 +1,98 @@
+//! Finding messages, how the node stands, and proof: for operators, and for systems of what is theirs.
+
+use std::sync::Arc;
+
+use lgsp_proto::audit::v1 as audit;
+use lgsp_proto::audit::v1::audit_server::Audit;
+use lgsp_proto::operations::v1;
+use lgsp_proto::operations::v1::operations_server::Operations as Service;
+use lgsp_proto::{read_message_id, read_trace_query, write_evidence, write_status, write_tables, write_trace};
+use lgsp_types::{Caller, Operations, ReasonCode, Refusal};
+use tonic::{Request, Response, Status};
+
+use super::{caller, principal};
+use crate::identity::caller::Principal;
+use crate::identity::scope::Scope;
+use crate::identity::who::Who;
+use crate::status::{ToStatus as _, forbidden, not_found, refused};
+
+/// Both services over the port.
+#[derive(Clone, Debug)]
+pub(crate) struct OperationsService(Arc<dyn Operations>);
+
+impl OperationsService {
+    pub(crate) fn new(operations: Arc<dyn Operations>) -> Self {
+        Self(operations)
+    }
+}
+
+/// Whose messages are shown: an operator sees all, a system its own.
+fn viewer(principal: &Principal) -> Result<Option<Caller>, Status> {
+    match principal.who() {
+        Who::Operator(_) => Ok(None),
+        Who::System(_) | Who::Adapter(_) => caller(principal).map(Some),
+    }
+}
+
+/// What concerns the node and no message of the caller.
+fn operator(principal: &Principal) -> Result<(), Status> {
+    match principal.who() {
+        Who::Operator(_) => Ok(()),
+        Who::System(_) | Who::Adapter(_) => Err(forbidden(&Refusal::new(
+            ReasonCode::new("CALLER_KIND"),
+            "/",
+            "the caller is no operator",
+            "ask an operator",
+        ))),
+    }
+}
+
+#[tonic::async_trait]
+impl Service for OperationsService {
+    async fn trace(&self, request: Request<v1::TraceRequest>) -> Result<Response<v1::TraceResponse>, Status> {
+        let viewer = viewer(&principal(&request, Scope::Trace)?)?;
+        let query = read_trace_query(&request.get_ref().query).map_err(|wrong| refused(&[wrong]))?;
+        let trace = self.0.trace(viewer.as_ref(), query).await;
+        Ok(Response::new(write_trace(trace.map_err(|error| error.status())?)))
+    }
+
+    async fn get_status(
+        &self,
+        request: Request<v1::GetStatusRequest>,
+    ) -> Result<Response<v1::GetStatusResponse>, Status> {
+        operator(&principal(&request, Scope::Trace)?)?;
+        let status = self.0.status().await.map_err(|error| error.status())?;
+        Ok(Response::new(write_status(&status)))
+    }
+
+    async fn get_tables(
+        &self,
+        request: Request<v1::GetTablesRequest>,
+    ) -> Result<Response<v1::GetTablesResponse>, Status> {
+        operator(&principal(&request, Scope::Trace)?)?;
+        let tables = self.0.tables().await.map_err(|error| error.status())?;
+        Ok(Response::new(write_tables(&tables)))
+    }
+}
+
+#[tonic::async_trait]
+impl Audit for OperationsService {
+    async fn get_evidence(
+        &self,
+        request: Request<audit::GetEvidenceRequest>,
+    ) -> Result<Response<audit::GetEvidenceResponse>, Status> {
+        let viewer = viewer(&principal(&request, Scope::Audit)?)?;
+        let message = read_message_id(&request.get_ref().message_id, "message_id");
+        let message = message.map_err(|wrong| refused(&[wrong]))?;
+        let evidence = self.0.evidence(viewer.as_ref(), message).await;
+        let evidence = evidence.map_err(|error| error.status())?.ok_or_else(|| {
+            not_found(&Refusal::new(
+                ReasonCode::new("NOT_FOUND"),
+                "message_id",
+                "no message of this id concerns the caller",
+                "give the id of a receipt, or of a delivery's message",
+            ))
+        })?;
+        Ok(Response::new(write_evidence(evidence)))
+    }
+}

@@ -1,0 +1,145 @@
+//! What operators ask of a node: find a message and tell all that happened to it, prove it, see how the node stands.
+
+use std::fmt::Debug;
+
+use async_trait::async_trait;
+use serde::Serialize;
+
+use crate::{AgencyId, Caller, DeliveryId, Digest, DocumentDate, MsgId, Unavailable};
+
+/// What can be asked of a node without changing anything.
+///
+/// `viewer` is the system that asks: it sees the messages that it sent, and of those that came to it its own part.
+/// None: an operator, who sees all.
+#[async_trait]
+pub trait Operations: Send + Sync + Debug {
+    /// Tells all about what a person asks for: a document's number and notation, its id, a message or a delivery.
+    ///
+    /// # Errors
+    /// [`Unavailable`].
+    async fn trace(&self, viewer: Option<&Caller>, query: &str) -> Result<Trace, Unavailable>;
+
+    /// Receipt, ledger entry and inclusion proof of one message; none for an id that the viewer knows nothing of.
+    ///
+    /// # Errors
+    /// [`Unavailable`].
+    async fn evidence(&self, viewer: Option<&Caller>, id: MsgId) -> Result<Option<MessageEvidence>, Unavailable>;
+
+    /// How far each partition is projected, and the hash of each table at just that point.
+    ///
+    /// # Errors
+    /// [`Unavailable`].
+    async fn tables(&self) -> Result<Tables, Unavailable>;
+
+    /// How the node stands.
+    ///
+    /// # Errors
+    /// [`Unavailable`].
+    async fn status(&self) -> Result<NodeStatus, Unavailable>;
+}
+
+/// All messages that are, or refer to, what was asked for; the document first, then in ledger order.
+#[derive(Clone, Debug, Serialize)]
+pub struct Trace {
+    pub query: String,
+    pub messages: Vec<TracedMessage>,
+}
+
+/// One message, from its acceptance to where it stands now.
+#[derive(Clone, Debug, Serialize)]
+pub struct TracedMessage {
+    pub msg_id: MsgId,
+    pub contract: String,
+    /// A packet's kind `0` to `3`, or a status `01` to `16`.
+    pub act: String,
+    /// Number and notation of the document that it is, or is about.
+    pub document: String,
+    /// How it belongs to what was asked for: `is`, `about`, `acts-on`, `replaces`; empty when asked by its own id.
+    pub relation: String,
+    pub from: TracedAgency,
+    pub system: String,
+    pub position: String,
+    pub accepted_ms: u64,
+    /// The same moment, ISO 8601 with +07:00.
+    pub accepted: String,
+    pub due: Option<DocumentDate>,
+    pub deliveries: Vec<TracedDelivery>,
+    pub events: Vec<TracedEvent>,
+    /// The acceptance receipt, a signed note.
+    pub receipt: String,
+}
+
+/// An agency as people know it.
+#[derive(Clone, Debug, Serialize)]
+pub struct TracedAgency {
+    pub agency: AgencyId,
+    pub code: String,
+    pub name: String,
+}
+
+/// One message to one addressee.
+#[derive(Clone, Debug, Serialize)]
+pub struct TracedDelivery {
+    pub delivery: DeliveryId,
+    pub to: TracedAgency,
+    pub state: &'static str,
+    pub late: bool,
+    pub reason: Option<String>,
+    pub mark: Option<&'static str>,
+    pub changed_ms: u64,
+    pub changed: String,
+}
+
+/// One fact about the message.
+#[derive(Clone, Debug, Serialize)]
+pub struct TracedEvent {
+    pub kind: &'static str,
+    pub position: String,
+    /// Ledger time.
+    pub at_ms: u64,
+    pub at: String,
+    pub delivery: Option<DeliveryId>,
+    pub agency: Option<String>,
+    pub system: String,
+    pub reason: Option<String>,
+    pub effect: &'static str,
+}
+
+/// What proves that a message was accepted, to anybody who trusts the log's key.
+#[derive(Clone, Debug)]
+pub struct MessageEvidence {
+    /// A signed note of the node.
+    pub receipt: String,
+    /// What stands in the tree: `0x01 ‖ u64be append_ms ‖ leaf`.
+    pub entry: Vec<u8>,
+    /// A C2SP tlog-proof; none until the record is sealed, within a minute.
+    pub proof: Option<String>,
+}
+
+/// What a rebuild is held against.
+#[derive(Clone, Debug, Serialize)]
+pub struct Tables {
+    /// The next offset of each partition.
+    pub next: Vec<u64>,
+    pub tables: Vec<(String, Digest)>,
+}
+
+/// How the node stands, in one screen.
+#[derive(Clone, Debug, Serialize)]
+pub struct NodeStatus {
+    pub accepted: u64,
+    pub repeats: u64,
+    pub conflicts: u64,
+    pub open: u64,
+    pub collected: u64,
+    pub delivered: u64,
+    pub dead_lettered: u64,
+    pub withdrawn: u64,
+    pub refusals: u64,
+    pub refusals_summarised: u64,
+    pub aliens: u64,
+    /// For how long the oldest record waits for its checkpoint.
+    pub unsealed_ms: u64,
+    pub control_size: u64,
+    pub agencies: usize,
+}

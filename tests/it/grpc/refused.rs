@@ -1,0 +1,208 @@
+//! Calls that are not done: who calls, what it is for, whose it is, what is wrong with it; each with its reason.
+
+use lgsp_api::{Endpoint, Told, connect};
+use lgsp_proto::audit::v1::GetEvidenceRequest;
+use lgsp_proto::audit::v1::audit_client::AuditClient;
+use lgsp_proto::exchange::v1;
+use lgsp_proto::exchange::v1::exchange_client::ExchangeClient;
+use lgsp_proto::operations::v1::operations_client::OperationsClient;
+use lgsp_proto::operations::v1::{GetStatusRequest, GetTablesRequest, TraceRequest};
+use lgsp_proto::registry::v1::ListAgenciesRequest;
+use lgsp_proto::registry::v1::registry_client::RegistryClient;
+
+use super::letter::{INFORMATION, JUSTICE, PROVINCE, delivered, letter, listed};
+use super::node;
+
+/// The ids of a letter from the department of information to that of justice.
+struct Foreign {
+    message: String,
+    delivery: String,
+}
+
+/// What each unary call answers to one caller, about a letter: `ok`, or its reason.
+async fn answers(endpoint: &Endpoint, about: &Foreign) -> Vec<(&'static str, String)> {
+    let link = connect(endpoint).await.unwrap();
+    let mut exchange = ExchangeClient::new(link.clone());
+    let mut operations = OperationsClient::new(link.clone());
+    let (message_id, delivery_id) = (about.message.clone(), about.delivery.clone());
+    let mut answers = Vec::new();
+    macro_rules! ask {
+        ($name:literal, $answer:expr) => {
+            let reason = match $answer.await {
+                Ok(_) => String::from("ok"),
+                Err(status) => Told::of(&status).reason,
+            };
+            answers.push(($name, reason));
+        };
+    }
+    let message = Some(letter("2", &["H62.14"]));
+    ask!("Publish", exchange.publish(v1::PublishRequest { message }));
+    ask!(
+        "ListDeliveries",
+        exchange.list_deliveries(v1::ListDeliveriesRequest::default())
+    );
+    let fetch = v1::FetchDeliveryRequest {
+        delivery_id: delivery_id.clone(),
+    };
+    ask!("FetchDelivery", exchange.fetch_delivery(fetch));
+    let read = v1::ReadAttachmentRequest {
+        delivery_id: delivery_id.clone(),
+        index: 0,
+    };
+    ask!("ReadAttachment", exchange.read_attachment(read));
+    let request = v1::GetMessageRequest {
+        message_id: message_id.clone(),
+    };
+    ask!("GetMessage", exchange.get_message(request));
+    ask!(
+        "AcknowledgeDelivery",
+        exchange.acknowledge_delivery(delivered(&delivery_id))
+    );
+    ask!(
+        "Trace",
+        operations.trace(TraceRequest {
+            query: message_id.clone()
+        })
+    );
+    ask!("GetStatus", operations.get_status(GetStatusRequest {}));
+    ask!("GetTables", operations.get_tables(GetTablesRequest {}));
+    ask!(
+        "GetEvidence",
+        AuditClient::new(link.clone()).get_evidence(GetEvidenceRequest { message_id })
+    );
+    ask!(
+        "ListAgencies",
+        RegistryClient::new(link).list_agencies(ListAgenciesRequest::default())
+    );
+    answers
+}
+
+/// A table: for each call, what its sender, its receiver, another department, an operator and an adapter get.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_call_is_for_those_whom_it_concerns() {
+    let node = node();
+    let mut sender = node.exchange(INFORMATION).await;
+    let request = v1::PublishRequest {
+        message: Some(letter("1", &["H62.14"])),
+    };
+    let message = sender
+        .publish(request)
+        .await
+        .unwrap()
+        .into_inner()
+        .receipt
+        .unwrap()
+        .message_id;
+    let mut receiver = node.exchange(JUSTICE).await;
+    let delivery = listed(&mut receiver, 1).await.remove(0).delivery_id;
+    let about = Foreign { message, delivery };
+
+    let by_certificate = [PROVINCE, INFORMATION, JUSTICE, "operator/lan", "adapter/vxp"].map(|who| node.endpoint(who));
+    let by_token = |scopes| node.endpoint_by_token(JUSTICE, scopes);
+    let tokens = [
+        by_token("publish"),
+        by_token("receive"),
+        by_token("trace,audit,registry"),
+        node.endpoint_of_nobody(),
+    ];
+    let mut table: Vec<(&str, Vec<String>)> = Vec::new();
+    for endpoint in by_certificate.iter().chain(&tokens) {
+        for (index, (call, answer)) in answers(endpoint, &about).await.into_iter().enumerate() {
+            if table.len() <= index {
+                table.push((call, Vec::new()));
+            }
+            table[index].1.push(answer);
+        }
+    }
+    const SPOKEN: &str = "SENDER_NOT_SPOKEN_FOR";
+    const NONE: &str = "CREDENTIAL_MISSING";
+    #[rustfmt::skip]
+    let expected = [
+        //                      another      sender       receiver     operator       adapter        publish         receive         trace..          nobody
+        ("Publish",             [SPOKEN,      "ok",        SPOKEN,      "CALLER_KIND", "CALLER_KIND", SPOKEN,         "TOKEN_SCOPE",  "TOKEN_SCOPE",   NONE]),
+        ("ListDeliveries",      ["ok",        "ok",        "ok",        "CALLER_KIND", "CALLER_KIND", "TOKEN_SCOPE",  "ok",           "TOKEN_SCOPE",   NONE]),
+        ("FetchDelivery",       ["NOT_FOUND", "NOT_FOUND", "ok",        "CALLER_KIND", "CALLER_KIND", "TOKEN_SCOPE",  "ok",           "TOKEN_SCOPE",   NONE]),
+        ("ReadAttachment",      ["NOT_FOUND", "NOT_FOUND", "NOT_FOUND", "CALLER_KIND", "CALLER_KIND", "TOKEN_SCOPE",  "NOT_FOUND",    "TOKEN_SCOPE",   NONE]),
+        ("GetMessage",          ["NOT_FOUND", "ok",        "NOT_FOUND", "CALLER_KIND", "CALLER_KIND", "NOT_FOUND",    "TOKEN_SCOPE",  "TOKEN_SCOPE",   NONE]),
+        ("AcknowledgeDelivery", ["NOT_FOUND", "NOT_FOUND", "ok",        "CALLER_KIND", "CALLER_KIND", "TOKEN_SCOPE",  "ok",           "TOKEN_SCOPE",   NONE]),
+        ("Trace",               ["ok",        "ok",        "ok",        "ok",          "CALLER_KIND", "TOKEN_SCOPE",  "TOKEN_SCOPE",  "ok",            NONE]),
+        ("GetStatus",           ["CALLER_KIND", "CALLER_KIND", "CALLER_KIND", "ok",    "CALLER_KIND", "TOKEN_SCOPE",  "TOKEN_SCOPE",  "CALLER_KIND",   NONE]),
+        ("GetTables",           ["CALLER_KIND", "CALLER_KIND", "CALLER_KIND", "ok",    "CALLER_KIND", "TOKEN_SCOPE",  "TOKEN_SCOPE",  "CALLER_KIND",   NONE]),
+        ("GetEvidence",         ["NOT_FOUND", "ok",        "ok",        "ok",          "CALLER_KIND", "TOKEN_SCOPE",  "TOKEN_SCOPE",  "ok",            NONE]),
+        ("ListAgencies",        ["ok",        "ok",        "ok",        "ok",          "ok",          "TOKEN_SCOPE",  "TOKEN_SCOPE",  "ok",            NONE]),
+    ];
+    for ((call, answers), (expected_call, expected)) in table.iter().zip(expected) {
+        assert_eq!(
+            (*call, answers.as_slice()),
+            (expected_call, expected.map(String::from).as_slice())
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_system_traces_its_own_messages_and_nobody_elses() {
+    let node = node();
+    let mut sender = node.exchange(INFORMATION).await;
+    let request = v1::PublishRequest {
+        message: Some(letter("1", &["H62.14", "H62"])),
+    };
+    let message = sender
+        .publish(request)
+        .await
+        .unwrap()
+        .into_inner()
+        .receipt
+        .unwrap()
+        .message_id;
+    listed(&mut node.exchange(JUSTICE).await, 1).await;
+    for (who, seen) in [
+        (INFORMATION, vec!["H62.14", "H62"]),
+        (JUSTICE, vec!["H62.14"]),
+        ("system/vxp.test.outside", vec![]),
+        ("operator/lan", vec!["H62.14", "H62"]),
+    ] {
+        let mut operations = OperationsClient::new(node.link(who).await);
+        let request = TraceRequest { query: message.clone() };
+        let trace = operations.trace(request).await.unwrap().into_inner();
+        let deliveries = trace.messages.iter().flat_map(|message| &message.deliveries);
+        let codes: Vec<&str> = deliveries
+            .map(|delivery| delivery.to.as_ref().unwrap().code.as_str())
+            .collect();
+        assert_eq!(codes, seen, "{who}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_letter_with_many_mistakes_is_told_all_of_them_and_the_refusal_is_recorded() {
+    let node = node();
+    let mut sender = node.exchange(INFORMATION).await;
+    let request = v1::PublishRequest {
+        message: Some(v1::Message {
+            contract: String::from("no version"),
+            from: String::from("!"),
+            codes_as_of: String::from("25/11/2026"),
+            documents: vec![v1::DocumentReference::default()],
+            payload: vec![0; 262_145].into(),
+            ..v1::Message::default()
+        }),
+    };
+    let status = sender.publish(request).await.unwrap_err();
+    let told = Told::of(&status);
+    let fields: Vec<&str> = told.fields.iter().map(|(path, _)| path.as_str()).collect();
+    let expected = [
+        "message.to",
+        "message.idempotency_key",
+        "message.payload",
+        "message.contract",
+        "message.from",
+        "message.documents[0].relation",
+        "message.codes_as_of",
+    ];
+    assert_eq!((told.status.as_str(), fields), ("INVALID_ARGUMENT", expected.to_vec()));
+    let told = Told::of(&sender.publish(v1::PublishRequest::default()).await.unwrap_err());
+    assert_eq!(
+        (told.reason.as_str(), told.fields[0].0.as_str()),
+        ("FIELD_MISSING", "message")
+    );
+    assert_eq!(node.fact_counts()["Rejected"], 2);
+}
