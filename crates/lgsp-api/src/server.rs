@@ -94,8 +94,9 @@ impl Server {
             tasks: self.tasks.clone(),
             stop: stop.clone(),
         };
-        let operations = OperationsService::new(parts.operations);
-        let exchange = ExchangeServer::new(ExchangeService::new(common)).max_decoding_message_size(REQUEST_MAX_BYTES);
+        let operations = OperationsService::new(common.clone(), Arc::clone(&parts.operations));
+        let exchange = ExchangeServer::new(ExchangeService::new(common, parts.operations))
+            .max_decoding_message_size(REQUEST_MAX_BYTES);
         let registry = RegistryServer::new(RegistryService::new(parts.exchange, parts.clock));
         let described = || {
             tonic_reflection::server::Builder::configure()

@@ -1,6 +1,7 @@
 //! The services: each reads what came, asks a port, and writes what it answered.
 
 pub(crate) mod exchange;
+pub(crate) mod history;
 pub(crate) mod operations;
 pub(crate) mod registry;
 

@@ -47,6 +47,15 @@ fn files(folder: &Path, name: &str, partition: u32) -> (PathBuf, PathBuf) {
     (file("hashes"), file("checkpoint"))
 }
 
+/// The text of the partition's last checkpoint; none while it has none. Blocks.
+pub(crate) fn last_checkpoint(folder: &Path, name: &str, partition: u32) -> io::Result<Option<String>> {
+    match std::fs::read_to_string(files(folder, name, partition).1) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 /// The proof that the record at this offset stands under the partition's last checkpoint; none while it is not sealed.
 /// Blocks: it reads the hashes once.
 pub(crate) fn prove(
@@ -56,11 +65,9 @@ pub(crate) fn prove(
     offset: u64,
     key: &VerifierKey,
 ) -> io::Result<Option<TlogProof>> {
-    let (hashes, checkpoint) = files(folder, name, partition);
-    let text = match std::fs::read_to_string(checkpoint) {
-        Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error),
+    let (hashes, _) = files(folder, name, partition);
+    let Some(text) = last_checkpoint(folder, name, partition)? else {
+        return Ok(None);
     };
     let sealed = Checkpoint::open(&text, key).map_err(io::Error::other)?;
     if offset >= sealed.size {

@@ -1,10 +1,11 @@
 //! Finding a message and telling all that happened to it; and how the node stands.
 
 use async_trait::async_trait;
-use lgsp_store::{DeliveryRow, EventRow, MessageRow, Search, Timeline};
+use lgsp_audit::Record;
+use lgsp_store::{DeliveryRow, EventRow, LoggedEvent, MessageRow, Search, Timeline};
 use lgsp_types::{
-    AgencyId, Caller, DeliveryId, DocumentDate, MessageEvidence, MsgId, NodeStatus, Operations, Relation, Tables,
-    Trace, TracedAgency, TracedDelivery, TracedEvent, TracedMessage, Unavailable,
+    AgencyId, Caller, DeliveryId, DocumentDate, Happened, History, Kind, MessageEvidence, MsgId, NodeStatus,
+    Operations, Relation, Tables, Trace, TracedAgency, TracedDelivery, TracedEvent, TracedMessage, Unavailable, What,
 };
 
 use crate::publish::inscribed;
@@ -12,6 +13,8 @@ use crate::spine::{Spine, unavailable};
 
 /// Most messages in one answer.
 const MESSAGES_MAX: u32 = 200;
+/// Facts of a history that are read at a time.
+const HISTORY_PAGE: u32 = 500;
 
 #[async_trait]
 impl Operations for Spine {
@@ -64,6 +67,51 @@ impl Operations for Spine {
         }))
     }
 
+    async fn checkpoint(&self, partition: u32) -> Result<Option<String>, Unavailable> {
+        if partition >= self.ledger.partitions() {
+            return Ok(None);
+        }
+        let (folder, name) = (self.audit.clone(), self.ledger_name.clone());
+        let reading = move || crate::seal::last_checkpoint(&folder, &name, partition);
+        let read = tokio::task::spawn_blocking(reading).await.map_err(unavailable)?;
+        read.map_err(unavailable)
+    }
+
+    async fn history(&self, viewer: Option<&Caller>, from: &[u64], limit: u32) -> Result<History, Unavailable> {
+        let ends = self.projected().await?;
+        let mut history = History {
+            events: Vec::new(),
+            next: from.to_vec(),
+            complete: true,
+        };
+        for ((partition, next), end) in (0..).zip(&mut history.next).zip(ends) {
+            while *next < end {
+                if history.events.len() >= limit as usize {
+                    history.complete = false;
+                    break;
+                }
+                let page = self.store.events_from(partition, *next, HISTORY_PAGE).await;
+                let page = page.map_err(unavailable)?;
+                // What comes behind the last of a whole page may be facts that stand in no timeline.
+                let whole = page.len() == HISTORY_PAGE as usize;
+                let last = page.last().map_or(end, |logged| logged.event.position.offset + 1);
+                for logged in page.into_iter().filter(|logged| concerns(viewer, logged)) {
+                    history.events.push(self.happened(viewer.is_some(), logged).await?);
+                }
+                *next = if whole { last } else { end.max(last) };
+            }
+        }
+        Ok(history)
+    }
+
+    async fn projected(&self) -> Result<Vec<u64>, Unavailable> {
+        let mut next = Vec::new();
+        for partition in 0..self.ledger.partitions() {
+            next.push(self.store.next_offset(partition).await.map_err(unavailable)?);
+        }
+        Ok(next)
+    }
+
     async fn tables(&self) -> Result<Tables, Unavailable> {
         let mut next = self.projected().await?;
         loop {
@@ -112,6 +160,26 @@ impl Spine {
             .events
             .retain(|event| event.delivery.is_none_or(|delivery| seen.contains(&delivery)));
         (!seen.is_empty()).then_some(timeline)
+    }
+
+    async fn happened(&self, with_evidence: bool, logged: LoggedEvent) -> Result<Happened, Unavailable> {
+        let position = logged.event.position;
+        let evidence = if with_evidence && logged.event.kind == Kind::Delivered {
+            let entry = self.entry_at(&position).await?;
+            match Record::read(&entry.record).map_err(unavailable)?.fact.what {
+                What::Delivered { evidence, .. } => Some(evidence),
+                _ => None,
+            }
+        } else {
+            None
+        };
+        Ok(Happened {
+            partition: position.partition,
+            offset: position.offset,
+            message: logged.message,
+            event: self.told_event(&logged.event),
+            evidence,
+        })
     }
 
     fn told(&self, message: &MessageRow, relation: Option<Relation>, timeline: &Timeline) -> TracedMessage {
@@ -187,14 +255,11 @@ impl Spine {
     fn place(&self, position: lgsp_store::Position) -> String {
         format!("{}/{}/{}", self.ledger_name, position.partition, position.offset)
     }
+}
 
-    async fn projected(&self) -> Result<Vec<u64>, Unavailable> {
-        let mut next = Vec::new();
-        for partition in 0..self.ledger.partitions() {
-            next.push(self.store.next_offset(partition).await.map_err(unavailable)?);
-        }
-        Ok(next)
-    }
+/// A sender hears of its own messages, an operator of all.
+fn concerns(viewer: Option<&Caller>, logged: &LoggedEvent) -> bool {
+    viewer.is_none_or(|viewer| logged.sender.as_ref() == Some(&viewer.system))
 }
 
 /// What a text can be, the most certain first.

@@ -17,8 +17,8 @@ pub use read::{
     read_outcome, read_trace_query, read_upload_start,
 };
 pub use write::{
-    write_agency, write_attachment, write_content, write_evidence, write_mark, write_receipt, write_sent, write_state,
-    write_status, write_summary, write_tables, write_time, write_trace,
+    write_agency, write_attachment, write_content, write_evidence, write_followed, write_mark, write_receipt,
+    write_sent, write_state, write_status, write_summary, write_tables, write_tailed, write_time, write_trace,
 };
 
 /// Every file of proto/ that a client may ask for by reflection.

@@ -2,8 +2,9 @@
 
 use bytes::Bytes;
 use lgsp_types::{
-    AgencyView, Attachment, DeliveryState, Fetched, Mark, MessageEvidence, NodeStatus, OpenDelivery, Receipt, Role,
-    SentDelivery, SentMessage, Tables, Trace, TracedAgency, TracedDelivery, TracedEvent, TracedMessage, UnixMs,
+    AgencyView, Attachment, DeliveryState, Evidence, EvidenceKind, Fetched, Happened, Mark, MessageEvidence,
+    NodeStatus, OpenDelivery, Receipt, Role, SentDelivery, SentMessage, Tables, Trace, TracedAgency, TracedDelivery,
+    TracedEvent, TracedMessage, UnixMs,
 };
 use prost_types::Timestamp;
 
@@ -224,5 +225,46 @@ pub fn write_evidence(evidence: MessageEvidence) -> audit::v1::GetEvidenceRespon
         receipt: evidence.receipt,
         entry: Bytes::from(evidence.entry),
         proof: evidence.proof.unwrap_or_default(),
+    }
+}
+
+#[must_use]
+pub fn write_tailed(happened: Happened, cursor: String) -> operations::v1::TailResponse {
+    operations::v1::TailResponse {
+        cursor,
+        message_id: happened.message.map(|id| id.to_string()).unwrap_or_default(),
+        event: Some(write_traced_event(happened.event)),
+    }
+}
+
+#[must_use]
+pub fn write_followed(happened: Happened, cursor: String) -> v1::FollowReceiptsResponse {
+    let event = write_traced_event(happened.event);
+    v1::FollowReceiptsResponse {
+        cursor,
+        message_id: happened.message.map(|id| id.to_string()).unwrap_or_default(),
+        kind: event.kind,
+        position: event.position,
+        at: event.at,
+        delivery_id: event.delivery_id,
+        agency_id: event.agency_id,
+        system: event.system,
+        reason: event.reason,
+        effect: event.effect,
+        evidence: happened.evidence.map(write_receiver_evidence),
+    }
+}
+
+fn write_receiver_evidence(evidence: Evidence) -> v1::follow_receipts_response::Evidence {
+    let kind = match evidence.kind {
+        EvidenceKind::Answer => "answer",
+        EvidenceKind::SharedSecret => "shared-secret",
+        EvidenceKind::Signature => "signature",
+    };
+    v1::follow_receipts_response::Evidence {
+        kind: kind.to_owned(),
+        key_id: evidence.key_id,
+        proof: evidence.proof,
+        signed: evidence.signed,
     }
 }

@@ -155,6 +155,15 @@ pub struct EventRow {
     pub effect: Effect,
 }
 
+/// A fact of a timeline where it stands in the ledger, with what it is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LoggedEvent {
+    pub event: EventRow,
+    pub message: Option<MsgId>,
+    /// Who sent that message; none: no Accepted fact of it is known.
+    pub sender: Option<SystemId>,
+}
+
 /// What became of one message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Timeline {

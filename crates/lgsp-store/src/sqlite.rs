@@ -28,7 +28,9 @@ use tracing::warn;
 
 pub use open::OpenError;
 
-use crate::rows::{Applied, Conflict, Counts, DeliveryRow, Found, MessageRow, Projected, RefusalRow, Search, Timeline};
+use crate::rows::{
+    Applied, Conflict, Counts, DeliveryRow, Found, LoggedEvent, MessageRow, Projected, RefusalRow, Search, Timeline,
+};
 use crate::store::{Store, StoreError};
 use open::Identity;
 use pool::{Access, Pool};
@@ -177,6 +179,11 @@ impl Store for SqliteStore {
 
     async fn timeline(&self, id: MsgId) -> Result<Option<Timeline>, StoreError> {
         self.read(move |connection| read::timeline(connection, id)).await
+    }
+
+    async fn events_from(&self, partition: u32, from: u64, limit: u32) -> Result<Vec<LoggedEvent>, StoreError> {
+        self.read(move |connection| read::events_from(connection, partition, from, limit))
+            .await
     }
 
     async fn pending_conflicts(&self) -> Result<Vec<Conflict>, StoreError> {

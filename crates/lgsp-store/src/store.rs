@@ -6,7 +6,9 @@ use async_trait::async_trait;
 use lgsp_types::{AgencyId, Cause, DeliveryId, Digest, Mark, MsgId, OpenDelivery, OpenQuery, UnixMs};
 use thiserror::Error;
 
-use crate::rows::{Applied, Conflict, Counts, DeliveryRow, Found, MessageRow, Projected, RefusalRow, Search, Timeline};
+use crate::rows::{
+    Applied, Conflict, Counts, DeliveryRow, Found, LoggedEvent, MessageRow, Projected, RefusalRow, Search, Timeline,
+};
 
 /// The projection of one ledger. All of it but the soft marks is a pure function of the ledger's facts.
 ///
@@ -61,6 +63,12 @@ pub trait Store: Send + Sync + Debug {
     /// # Errors
     /// [`StoreError`].
     async fn timeline(&self, id: MsgId) -> Result<Option<Timeline>, StoreError>;
+
+    /// The facts that stand in timelines, of one partition in ledger order, from `from` on, at most `limit`.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn events_from(&self, partition: u32, from: u64, limit: u32) -> Result<Vec<LoggedEvent>, StoreError>;
 
     /// Conflicts without their Conflict fact, in ledger order of each partition; at most 1,000: settle them, ask again.
     ///

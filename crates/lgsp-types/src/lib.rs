@@ -27,7 +27,8 @@ pub use id::{
     DeliveryId, Digest, EventId, IdError, IdKey, LedgerPosition, MsgId, RefusalId, Request, Tag, TagKind, enc,
 };
 pub use operations::{
-    MessageEvidence, NodeStatus, Operations, Tables, Trace, TracedAgency, TracedDelivery, TracedEvent, TracedMessage,
+    Happened, History, MessageEvidence, NodeStatus, Operations, Tables, Trace, TracedAgency, TracedDelivery,
+    TracedEvent, TracedMessage,
 };
 pub use ports::{
     AcknowledgeError, Acknowledged, Adapter, AgencyView, Answered, Arrivals, Cause, CheckError, ContentError,

@@ -5,7 +5,7 @@ use std::fmt::Debug;
 use async_trait::async_trait;
 use serde::Serialize;
 
-use crate::{AgencyId, Caller, DeliveryId, Digest, DocumentDate, MsgId, Unavailable};
+use crate::{AgencyId, Caller, DeliveryId, Digest, DocumentDate, Evidence, MsgId, Unavailable};
 
 /// What can be asked of a node without changing anything.
 ///
@@ -24,6 +24,25 @@ pub trait Operations: Send + Sync + Debug {
     /// # Errors
     /// [`Unavailable`].
     async fn evidence(&self, viewer: Option<&Caller>, id: MsgId) -> Result<Option<MessageEvidence>, Unavailable>;
+
+    /// The last checkpoint of one partition, a signed note; none: there is no such partition, or it has none yet.
+    ///
+    /// # Errors
+    /// [`Unavailable`].
+    async fn checkpoint(&self, partition: u32) -> Result<Option<String>, Unavailable>;
+
+    /// The facts of timelines from these offsets on, one for each partition, at most `limit`, in ledger order of each
+    /// partition. A viewer sees those about messages that it sent, `Delivered` with the receiver's evidence.
+    ///
+    /// # Errors
+    /// [`Unavailable`].
+    async fn history(&self, viewer: Option<&Caller>, from: &[u64], limit: u32) -> Result<History, Unavailable>;
+
+    /// The offset of each partition that is to be projected next: where a history of what is to come begins.
+    ///
+    /// # Errors
+    /// [`Unavailable`].
+    async fn projected(&self) -> Result<Vec<u64>, Unavailable>;
 
     /// How far each partition is projected, and the hash of each table at just that point.
     ///
@@ -91,7 +110,7 @@ pub struct TracedDelivery {
 }
 
 /// One fact about the message.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct TracedEvent {
     pub kind: &'static str,
     pub position: String,
@@ -103,6 +122,27 @@ pub struct TracedEvent {
     pub system: String,
     pub reason: Option<String>,
     pub effect: &'static str,
+}
+
+/// Facts in ledger order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct History {
+    pub events: Vec<Happened>,
+    /// Where to go on, for each partition.
+    pub next: Vec<u64>,
+    /// False: there are more.
+    pub complete: bool,
+}
+
+/// One fact, with where it stands and what it is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Happened {
+    pub partition: u32,
+    pub offset: u64,
+    pub message: Option<MsgId>,
+    pub event: TracedEvent,
+    /// Of a delivery, where the viewer is the sender.
+    pub evidence: Option<Evidence>,
 }
 
 /// What proves that a message was accepted, to anybody who trusts the log's key.

@@ -1,12 +1,13 @@
 //! Calls that are not done: who calls, what it is for, whose it is, what is wrong with it; each with its reason.
 
 use lgsp_api::{Endpoint, Told, connect};
-use lgsp_proto::audit::v1::GetEvidenceRequest;
 use lgsp_proto::audit::v1::audit_client::AuditClient;
+use lgsp_proto::audit::v1::{GetCheckpointRequest, GetEvidenceRequest};
 use lgsp_proto::exchange::v1;
 use lgsp_proto::exchange::v1::exchange_client::ExchangeClient;
 use lgsp_proto::operations::v1::operations_client::OperationsClient;
-use lgsp_proto::operations::v1::{GetStatusRequest, GetTablesRequest, TraceRequest};
+use lgsp_proto::operations::v1::tail_request::{From, Now};
+use lgsp_proto::operations::v1::{GetStatusRequest, GetTablesRequest, TailRequest, TraceRequest};
 use lgsp_proto::registry::v1::ListAgenciesRequest;
 use lgsp_proto::registry::v1::registry_client::RegistryClient;
 
@@ -71,6 +72,16 @@ async fn answers(endpoint: &Endpoint, about: &Foreign) -> Vec<(&'static str, Str
         AuditClient::new(link.clone()).get_evidence(GetEvidenceRequest { message_id })
     );
     ask!(
+        "GetCheckpoint",
+        AuditClient::new(link.clone()).get_checkpoint(GetCheckpointRequest { partition: 9 })
+    );
+    ask!(
+        "FollowReceipts",
+        exchange.follow_receipts(v1::FollowReceiptsRequest::default())
+    );
+    let from = Some(From::Now(Now {}));
+    ask!("Tail", operations.tail(TailRequest { from }));
+    ask!(
         "ListAgencies",
         RegistryClient::new(link).list_agencies(ListAgenciesRequest::default())
     );
@@ -129,6 +140,9 @@ async fn every_call_is_for_those_whom_it_concerns() {
         ("GetStatus",           ["CALLER_KIND", "CALLER_KIND", "CALLER_KIND", "ok",    "CALLER_KIND", "TOKEN_SCOPE",  "TOKEN_SCOPE",  "CALLER_KIND",   NONE]),
         ("GetTables",           ["CALLER_KIND", "CALLER_KIND", "CALLER_KIND", "ok",    "CALLER_KIND", "TOKEN_SCOPE",  "TOKEN_SCOPE",  "CALLER_KIND",   NONE]),
         ("GetEvidence",         ["NOT_FOUND", "ok",        "ok",        "ok",          "CALLER_KIND", "TOKEN_SCOPE",  "TOKEN_SCOPE",  "ok",            NONE]),
+        ("GetCheckpoint",       ["NOT_FOUND", "NOT_FOUND", "NOT_FOUND", "NOT_FOUND",   "NOT_FOUND",   "TOKEN_SCOPE",  "TOKEN_SCOPE",  "NOT_FOUND",     NONE]),
+        ("FollowReceipts",      ["ok",        "ok",        "ok",        "CALLER_KIND", "CALLER_KIND", "ok",           "TOKEN_SCOPE",  "TOKEN_SCOPE",   NONE]),
+        ("Tail",                ["CALLER_KIND", "CALLER_KIND", "CALLER_KIND", "ok",    "CALLER_KIND", "TOKEN_SCOPE",  "TOKEN_SCOPE",  "CALLER_KIND",   NONE]),
         ("ListAgencies",        ["ok",        "ok",        "ok",        "ok",          "ok",          "TOKEN_SCOPE",  "TOKEN_SCOPE",  "ok",            NONE]),
     ];
     for ((call, answers), (expected_call, expected)) in table.iter().zip(expected) {

@@ -4,38 +4,38 @@ mod receive;
 mod send;
 mod upload;
 
-use std::pin::Pin;
+use std::sync::Arc;
 
-use futures_util::{Stream, StreamExt as _};
+use futures_util::StreamExt as _;
 use lgsp_proto::exchange::v1;
 use lgsp_proto::exchange::v1::exchange_server::Exchange;
 use lgsp_proto::{
-    read_delivery_id, read_list_query, read_message_id, read_outcome, write_content, write_receipt, write_sent,
-    write_summary,
+    read_delivery_id, read_list_query, read_message_id, read_outcome, write_content, write_followed, write_receipt,
+    write_sent, write_summary,
 };
-use lgsp_types::{Acknowledged, ReasonCode, Refusal};
+use lgsp_types::{Acknowledged, Operations, ReasonCode, Refusal};
 use tonic::{Request, Response, Status, Streaming};
 
+use super::history::{Answers, From, follow};
 use super::{Common, caller, principal};
 use crate::door::AnswerRoom;
 use crate::identity::scope::Scope;
 use crate::status::{ToStatus as _, not_found, refused};
 use upload::Uploads;
 
-/// A stream of answers.
-type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
-
 /// The service over the port.
 #[derive(Clone, Debug)]
 pub(crate) struct ExchangeService {
     common: Common,
+    operations: Arc<dyn Operations>,
     uploads: Uploads,
 }
 
 impl ExchangeService {
-    pub(crate) fn new(common: Common) -> Self {
+    pub(crate) fn new(common: Common, operations: Arc<dyn Operations>) -> Self {
         Self {
             common,
+            operations,
             uploads: Uploads::default(),
         }
     }
@@ -181,5 +181,22 @@ impl Exchange for ExchangeService {
             ))
         })?;
         Ok(Response::new(write_sent(&sent)))
+    }
+
+    type FollowReceiptsStream = Answers<v1::FollowReceiptsResponse>;
+
+    async fn follow_receipts(
+        &self,
+        request: Request<v1::FollowReceiptsRequest>,
+    ) -> Result<Response<Self::FollowReceiptsStream>, Status> {
+        let viewer = caller(&principal(&request, Scope::Publish)?)?;
+        let cursor = request.into_inner().cursor;
+        let from = if cursor.is_empty() {
+            From::Start
+        } else {
+            From::Cursor(cursor)
+        };
+        let followed = follow(&self.common, &self.operations, Some(viewer), from, write_followed);
+        followed.await.map(Response::new)
     }
 }

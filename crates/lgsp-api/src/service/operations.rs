@@ -6,11 +6,14 @@ use lgsp_proto::audit::v1 as audit;
 use lgsp_proto::audit::v1::audit_server::Audit;
 use lgsp_proto::operations::v1;
 use lgsp_proto::operations::v1::operations_server::Operations as Service;
-use lgsp_proto::{read_message_id, read_trace_query, write_evidence, write_status, write_tables, write_trace};
+use lgsp_proto::{
+    read_message_id, read_trace_query, write_evidence, write_status, write_tables, write_tailed, write_trace,
+};
 use lgsp_types::{Caller, Operations, ReasonCode, Refusal};
 use tonic::{Request, Response, Status};
 
-use super::{caller, principal};
+use super::history::{Answers, From, follow};
+use super::{Common, caller, principal};
 use crate::identity::caller::Principal;
 use crate::identity::scope::Scope;
 use crate::identity::who::Who;
@@ -18,11 +21,14 @@ use crate::status::{ToStatus as _, forbidden, not_found, refused};
 
 /// Both services over the port.
 #[derive(Clone, Debug)]
-pub(crate) struct OperationsService(Arc<dyn Operations>);
+pub(crate) struct OperationsService {
+    common: Common,
+    operations: Arc<dyn Operations>,
+}
 
 impl OperationsService {
-    pub(crate) fn new(operations: Arc<dyn Operations>) -> Self {
-        Self(operations)
+    pub(crate) fn new(common: Common, operations: Arc<dyn Operations>) -> Self {
+        Self { common, operations }
     }
 }
 
@@ -52,8 +58,29 @@ impl Service for OperationsService {
     async fn trace(&self, request: Request<v1::TraceRequest>) -> Result<Response<v1::TraceResponse>, Status> {
         let viewer = viewer(&principal(&request, Scope::Trace)?)?;
         let query = read_trace_query(&request.get_ref().query).map_err(|wrong| refused(&[wrong]))?;
-        let trace = self.0.trace(viewer.as_ref(), query).await;
+        let trace = self.operations.trace(viewer.as_ref(), query).await;
         Ok(Response::new(write_trace(trace.map_err(|error| error.status())?)))
+    }
+
+    type TailStream = Answers<v1::TailResponse>;
+
+    async fn tail(&self, request: Request<v1::TailRequest>) -> Result<Response<Self::TailStream>, Status> {
+        operator(&principal(&request, Scope::Trace)?)?;
+        let from = match request.into_inner().from {
+            Some(v1::tail_request::From::Cursor(cursor)) => From::Cursor(cursor),
+            Some(v1::tail_request::From::Now(_)) => From::Now,
+            Some(v1::tail_request::From::Start(_)) => From::Start,
+            None => {
+                return Err(refused(&[Refusal::new(
+                    ReasonCode::new("FIELD_MISSING"),
+                    "from",
+                    "is absent",
+                    "say `cursor`, `now` or `start`",
+                )]));
+            }
+        };
+        let followed = follow(&self.common, &self.operations, None, from, write_tailed);
+        followed.await.map(Response::new)
     }
 
     async fn get_status(
@@ -61,7 +88,7 @@ impl Service for OperationsService {
         request: Request<v1::GetStatusRequest>,
     ) -> Result<Response<v1::GetStatusResponse>, Status> {
         operator(&principal(&request, Scope::Trace)?)?;
-        let status = self.0.status().await.map_err(|error| error.status())?;
+        let status = self.operations.status().await.map_err(|error| error.status())?;
         Ok(Response::new(write_status(&status)))
     }
 
@@ -70,7 +97,7 @@ impl Service for OperationsService {
         request: Request<v1::GetTablesRequest>,
     ) -> Result<Response<v1::GetTablesResponse>, Status> {
         operator(&principal(&request, Scope::Trace)?)?;
-        let tables = self.0.tables().await.map_err(|error| error.status())?;
+        let tables = self.operations.tables().await.map_err(|error| error.status())?;
         Ok(Response::new(write_tables(&tables)))
     }
 }
@@ -84,7 +111,7 @@ impl Audit for OperationsService {
         let viewer = viewer(&principal(&request, Scope::Audit)?)?;
         let message = read_message_id(&request.get_ref().message_id, "message_id");
         let message = message.map_err(|wrong| refused(&[wrong]))?;
-        let evidence = self.0.evidence(viewer.as_ref(), message).await;
+        let evidence = self.operations.evidence(viewer.as_ref(), message).await;
         let evidence = evidence.map_err(|error| error.status())?.ok_or_else(|| {
             not_found(&Refusal::new(
                 ReasonCode::new("NOT_FOUND"),
@@ -94,5 +121,22 @@ impl Audit for OperationsService {
             ))
         })?;
         Ok(Response::new(write_evidence(evidence)))
+    }
+
+    async fn get_checkpoint(
+        &self,
+        request: Request<audit::GetCheckpointRequest>,
+    ) -> Result<Response<audit::GetCheckpointResponse>, Status> {
+        principal(&request, Scope::Audit)?;
+        let checkpoint = self.operations.checkpoint(request.get_ref().partition).await;
+        let checkpoint = checkpoint.map_err(|error| error.status())?.ok_or_else(|| {
+            not_found(&Refusal::new(
+                ReasonCode::new("NOT_FOUND"),
+                "partition",
+                "there is no such partition, or it has no checkpoint yet",
+                "ask for one that a receipt names; a new record is sealed within seconds",
+            ))
+        })?;
+        Ok(Response::new(audit::GetCheckpointResponse { checkpoint }))
     }
 }

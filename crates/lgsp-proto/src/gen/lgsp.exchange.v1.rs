@@ -497,6 +497,64 @@ pub mod get_message_response {
         pub changed_at: ::core::option::Option<::prost_types::Timestamp>,
     }
 }
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct FollowReceiptsRequest {
+    /// Behind the receipt that this came with; empty: from the first message of this system that the ledger holds.
+    #[prost(string, tag = "1")]
+    pub cursor: ::prost::alloc::string::String,
+}
+/// One fact about a message.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct FollowReceiptsResponse {
+    /// Where to go on: an opaque text of at most 8 KiB.
+    #[prost(string, tag = "1")]
+    pub cursor: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub message_id: ::prost::alloc::string::String,
+    /// `Accepted`, `Collected`, `Delivered`, `DeadLettered`, `Redriven`, `Withdrawn`, `Conflict`, `AttemptFailed`, ..
+    #[prost(string, tag = "3")]
+    pub kind: ::prost::alloc::string::String,
+    /// Ledger, partition and offset, as in `lgsp/0/17`.
+    #[prost(string, tag = "4")]
+    pub position: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "5")]
+    pub at: ::core::option::Option<::prost_types::Timestamp>,
+    /// Empty: it is about the whole message.
+    #[prost(string, tag = "6")]
+    pub delivery_id: ::prost::alloc::string::String,
+    /// The agency that received, or the sender's.
+    #[prost(string, tag = "7")]
+    pub agency_id: ::prost::alloc::string::String,
+    /// The system that acted.
+    #[prost(string, tag = "8")]
+    pub system: ::prost::alloc::string::String,
+    /// Why it is a dead letter, or an attempt failed; else empty.
+    #[prost(string, tag = "9")]
+    pub reason: ::prost::alloc::string::String,
+    /// `in force`, or why it took no effect.
+    #[prost(string, tag = "10")]
+    pub effect: ::prost::alloc::string::String,
+    /// Of `Delivered`: what the receiver said.
+    #[prost(message, optional, tag = "11")]
+    pub evidence: ::core::option::Option<follow_receipts_response::Evidence>,
+}
+/// Nested message and enum types in `FollowReceiptsResponse`.
+pub mod follow_receipts_response {
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Evidence {
+        /// `answer`: unsigned words; `shared-secret`: a code that sender or platform could have made as well; `signature`.
+        #[prost(string, tag = "1")]
+        pub kind: ::prost::alloc::string::String,
+        #[prost(string, tag = "2")]
+        pub key_id: ::prost::alloc::string::String,
+        /// The code or signature; empty for an answer.
+        #[prost(bytes = "bytes", tag = "3")]
+        pub proof: ::prost::bytes::Bytes,
+        /// What it covers, or the answer itself.
+        #[prost(bytes = "bytes", tag = "4")]
+        pub signed: ::prost::bytes::Bytes,
+    }
+}
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
 pub enum DeliveryState {
@@ -907,6 +965,33 @@ pub mod exchange_client {
                 .insert(GrpcMethod::new("lgsp.exchange.v1.Exchange", "GetMessage"));
             self.inner.unary(req, path, codec).await
         }
+        /// What becomes of the messages that this system sent, fact by fact, as they are written; goes on until the caller or
+        /// the node ends it. Order: that of the facts about one message. At least once: whoever breaks off goes on behind the
+        /// last cursor that it kept, and may hear a fact again.
+        pub async fn follow_receipts(
+            &mut self,
+            request: impl tonic::IntoRequest<super::FollowReceiptsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::FollowReceiptsResponse>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/lgsp.exchange.v1.Exchange/FollowReceipts",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("lgsp.exchange.v1.Exchange", "FollowReceipts"));
+            self.inner.server_streaming(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -1024,6 +1109,22 @@ pub mod exchange_server {
             request: tonic::Request<super::GetMessageRequest>,
         ) -> std::result::Result<
             tonic::Response<super::GetMessageResponse>,
+            tonic::Status,
+        >;
+        /// Server streaming response type for the FollowReceipts method.
+        type FollowReceiptsStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<super::FollowReceiptsResponse, tonic::Status>,
+            >
+            + std::marker::Send
+            + 'static;
+        /// What becomes of the messages that this system sent, fact by fact, as they are written; goes on until the caller or
+        /// the node ends it. Order: that of the facts about one message. At least once: whoever breaks off goes on behind the
+        /// last cursor that it kept, and may hear a fact again.
+        async fn follow_receipts(
+            &self,
+            request: tonic::Request<super::FollowReceiptsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<Self::FollowReceiptsStream>,
             tonic::Status,
         >;
     }
@@ -1512,6 +1613,52 @@ pub mod exchange_server {
                                 max_encoding_message_size,
                             );
                         let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/lgsp.exchange.v1.Exchange/FollowReceipts" => {
+                    #[allow(non_camel_case_types)]
+                    struct FollowReceiptsSvc<T: Exchange>(pub Arc<T>);
+                    impl<
+                        T: Exchange,
+                    > tonic::server::ServerStreamingService<super::FollowReceiptsRequest>
+                    for FollowReceiptsSvc<T> {
+                        type Response = super::FollowReceiptsResponse;
+                        type ResponseStream = T::FollowReceiptsStream;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::FollowReceiptsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Exchange>::follow_receipts(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = FollowReceiptsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.server_streaming(method, req).await;
                         Ok(res)
                     };
                     Box::pin(fut)

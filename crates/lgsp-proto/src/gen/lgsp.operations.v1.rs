@@ -99,6 +99,41 @@ pub struct TracedEvent {
     #[prost(string, tag = "8")]
     pub effect: ::prost::alloc::string::String,
 }
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct TailRequest {
+    #[prost(oneof = "tail_request::From", tags = "1, 2, 3")]
+    pub from: ::core::option::Option<tail_request::From>,
+}
+/// Nested message and enum types in `TailRequest`.
+pub mod tail_request {
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Now {}
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Start {}
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum From {
+        /// Behind the fact that this came with.
+        #[prost(string, tag = "1")]
+        Cursor(::prost::alloc::string::String),
+        /// From now on.
+        #[prost(message, tag = "2")]
+        Now(Now),
+        /// From the first fact that the ledger holds.
+        #[prost(message, tag = "3")]
+        Start(Start),
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct TailResponse {
+    /// Where to go on, as an opaque text of at most 8 KiB.
+    #[prost(string, tag = "1")]
+    pub cursor: ::prost::alloc::string::String,
+    /// The message that the fact is about, or empty.
+    #[prost(string, tag = "2")]
+    pub message_id: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "3")]
+    pub event: ::core::option::Option<TracedEvent>,
+}
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GetStatusRequest {}
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -260,6 +295,32 @@ pub mod operations_client {
                 .insert(GrpcMethod::new("lgsp.operations.v1.Operations", "Trace"));
             self.inner.unary(req, path, codec).await
         }
+        /// Facts as they are written, in ledger order of each partition; goes on until the caller or the node ends it. For
+        /// operators. At least once: whoever breaks off goes on behind the last cursor that it kept.
+        pub async fn tail(
+            &mut self,
+            request: impl tonic::IntoRequest<super::TailRequest>,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::TailResponse>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/lgsp.operations.v1.Operations/Tail",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("lgsp.operations.v1.Operations", "Tail"));
+            self.inner.server_streaming(req, path, codec).await
+        }
         /// How the node stands, in one screen. For operators.
         pub async fn get_status(
             &mut self,
@@ -333,6 +394,18 @@ pub mod operations_server {
             &self,
             request: tonic::Request<super::TraceRequest>,
         ) -> std::result::Result<tonic::Response<super::TraceResponse>, tonic::Status>;
+        /// Server streaming response type for the Tail method.
+        type TailStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<super::TailResponse, tonic::Status>,
+            >
+            + std::marker::Send
+            + 'static;
+        /// Facts as they are written, in ledger order of each partition; goes on until the caller or the node ends it. For
+        /// operators. At least once: whoever breaks off goes on behind the last cursor that it kept.
+        async fn tail(
+            &self,
+            request: tonic::Request<super::TailRequest>,
+        ) -> std::result::Result<tonic::Response<Self::TailStream>, tonic::Status>;
         /// How the node stands, in one screen. For operators.
         async fn get_status(
             &self,
@@ -466,6 +539,52 @@ pub mod operations_server {
                                 max_encoding_message_size,
                             );
                         let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/lgsp.operations.v1.Operations/Tail" => {
+                    #[allow(non_camel_case_types)]
+                    struct TailSvc<T: Operations>(pub Arc<T>);
+                    impl<
+                        T: Operations,
+                    > tonic::server::ServerStreamingService<super::TailRequest>
+                    for TailSvc<T> {
+                        type Response = super::TailResponse;
+                        type ResponseStream = T::TailStream;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::TailRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Operations>::tail(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = TailSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.server_streaming(method, req).await;
                         Ok(res)
                     };
                     Box::pin(fut)

@@ -12,7 +12,7 @@ use super::values::{
     unsigned,
 };
 use crate::claim::Effect;
-use crate::rows::{DeliveryRow, EventRow, MessageRow, Position, Timeline};
+use crate::rows::{DeliveryRow, EventRow, LoggedEvent, MessageRow, Position, Timeline};
 
 /// Most events in one timeline.
 const EVENTS_MAX: u32 = 10_000;
@@ -29,6 +29,10 @@ pub(super) const DELIVERY: &str = "SELECT d.delivery_id, d.msg_id, d.agency, d.c
      d.last_offset, d.changed_ms, k.mark, k.marked_ms \
      FROM delivery d LEFT JOIN mark k ON k.delivery_id = d.delivery_id WHERE d.delivery_id = ?1";
 pub(super) const DELIVERY_IDS: &str = "SELECT delivery_id FROM delivery WHERE msg_id = ?1 ORDER BY ordinal";
+pub(super) const LOGGED: &str = "SELECT e.at_partition, e.at_offset, e.kind, e.event_id, e.append_ms, e.ledger_ms, \
+     e.delivery_id, e.generation, e.attempt, e.agency, e.system, e.connector, e.reason, e.effect, e.msg_id, \
+     m.system AS sender FROM event e LEFT JOIN message m ON m.msg_id = e.msg_id \
+     WHERE e.at_partition = ?1 AND e.at_offset >= ?2 ORDER BY e.at_partition, e.at_offset LIMIT ?3";
 pub(super) const EVENTS: &str = "SELECT at_partition, at_offset, kind, event_id, append_ms, ledger_ms, delivery_id, \
      generation, attempt, agency, system, connector, reason, effect FROM event \
      WHERE msg_id = ?1 ORDER BY at_partition, at_offset LIMIT ?2";
@@ -138,6 +142,23 @@ pub(super) fn timeline(connection: &Connection, id: MsgId) -> rusqlite::Result<O
         events,
         complete,
     }))
+}
+
+pub(super) fn events_from(
+    connection: &Connection,
+    partition: u32,
+    from: u64,
+    limit: u32,
+) -> rusqlite::Result<Vec<LoggedEvent>> {
+    let mut statement = connection.prepare_cached(LOGGED)?;
+    let rows = statement.query_map(params![partition, number(from), limit], |row| {
+        Ok(LoggedEvent {
+            event: event_row(row)?,
+            message: parsed_if_any(row, "msg_id", MsgId::parse)?,
+            sender: parsed_if_any(row, "sender", SystemId::parse)?,
+        })
+    })?;
+    rows.collect()
 }
 
 fn deliveries_of(connection: &Connection, id: MsgId) -> rusqlite::Result<Vec<DeliveryRow>> {

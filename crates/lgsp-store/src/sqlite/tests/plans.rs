@@ -24,6 +24,7 @@ async fn every_question_is_answered_through_an_index() {
         read::DELIVERY,
         read::DELIVERY_IDS,
         read::EVENTS,
+        read::LOGGED,
         list::PLACES,
         list::LISTED,
         list::PLACE,
