@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod bad_input;
 #[cfg(test)]
+mod client;
+#[cfg(test)]
 mod damage;
 #[cfg(test)]
 mod demo;

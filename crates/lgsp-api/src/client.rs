@@ -248,6 +248,12 @@ impl Told {
     }
 }
 
+impl From<Status> for Told {
+    fn from(status: Status) -> Self {
+        Self::of(&status)
+    }
+}
+
 /// `InvalidArgument` is INVALID_ARGUMENT to everybody else.
 fn name(code: tonic::Code) -> String {
     let mut name = String::new();

@@ -166,9 +166,11 @@ impl Spine {
         let position = logged.event.position;
         let evidence = if with_evidence && logged.event.kind == Kind::Delivered {
             let entry = self.entry_at(&position).await?;
-            match Record::read(&entry.record).map_err(unavailable)?.fact.what {
-                What::Delivered { evidence, .. } => Some(evidence),
-                _ => None,
+            let what = Record::read(&entry.record).map_err(unavailable)?.fact.what;
+            if let What::Delivered { evidence, .. } = what {
+                Some(evidence)
+            } else {
+                None
             }
         } else {
             None

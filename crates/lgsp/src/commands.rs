@@ -3,6 +3,7 @@
 //! Exit codes: 0 done; 1 the answer is no (not found, damaged, different); 2 wrong usage or settings; 3 could not be done.
 
 mod ca;
+mod client;
 mod config;
 mod demo;
 mod rebuild;
@@ -41,6 +42,14 @@ pub(crate) enum Command {
     Token(token::Tokens),
     /// Make and rotate the secrets that document systems sign with
     Secret(secret::Secrets),
+    /// Send one message through a node, with its files
+    Send(client::Send),
+    /// Send many messages through a node, one JSON object a line
+    Publish(client::Publish),
+    /// Take what waits for you at a node, and acknowledge it
+    Receive(client::Receive),
+    /// Follow what is written at a node, or what becomes of your messages
+    Tail(client::Tail),
 }
 
 impl Command {
@@ -55,6 +64,10 @@ impl Command {
             Self::Ca(ca) => ca.run(),
             Self::Token(tokens) => tokens.run(),
             Self::Secret(secrets) => secrets.run(),
+            Self::Send(send) => send.run(),
+            Self::Publish(publish) => publish.run(),
+            Self::Receive(receive) => receive.run(),
+            Self::Tail(tail) => tail.run(),
         }
     }
 }
