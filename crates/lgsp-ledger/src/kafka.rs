@@ -219,10 +219,10 @@ impl Ledger for Kafka {
             let brought = self.ends.wait(partition, |known| known.brought >= end);
             if let Ok(known) = timeout(TAIL_PATIENCE, brought).await {
                 known?;
+                if let Some(entries) = self.tail.read(partition, from, limit) {
+                    return Ok(entries);
+                }
             }
-        }
-        if let Some(entries) = self.tail.read(partition, from, limit) {
-            return Ok(entries);
         }
         let stretch = Stretch {
             partition,

@@ -1,6 +1,7 @@
 //! Making and opening: nothing is appended to a topic that is not as the manifest says, or not the log it was.
 
 use std::fmt::{self, Display};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -261,11 +262,18 @@ fn join(
 
 fn without_mistakes(settings: &Settings) -> Result<(), OpenError> {
     let mistakes = settings.mistakes();
-    if mistakes.is_empty() {
-        Ok(())
-    } else {
-        Err(OpenError::Settings(mistakes))
+    if !mistakes.is_empty() {
+        return Err(OpenError::Settings(mistakes));
     }
+    // The library would not name the file.
+    let files = settings
+        .tls
+        .iter()
+        .flat_map(|tls| [&tls.ca, &tls.certificate, &tls.key]);
+    for path in files {
+        File::open(path).map_err(|source| OpenError::io(path, source))?;
+    }
+    Ok(())
 }
 
 fn as_the_manifest_says(topics: &Topics, manifest: &Manifest) -> Result<(), OpenError> {

@@ -1,6 +1,7 @@
 //! Reads any stretch of the log: a few consumers, each placed where somebody reads on.
 
 use std::sync::{Mutex, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -15,6 +16,10 @@ use crate::ledger::{Entry, ReadLimit};
 
 /// So many places are kept between reads; each may hold some MiB that were fetched ahead.
 const IDLE_MAX: usize = 2;
+/// A question is asked so often within its patience.
+const ATTEMPTS: u32 = 8;
+/// Between two questions to a leader that does not know yet.
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// Why a stretch could not be read on.
 #[derive(Debug)]
@@ -68,10 +73,27 @@ impl Reader {
     pub(super) fn bounds(&self, partition: u32, patience: Duration) -> Result<(u64, u64), KafkaError> {
         let none = KafkaError::OffsetFetch(RDKafkaErrorCode::UnknownPartition);
         let of_kafka = i32::try_from(partition).map_err(|_| none.clone())?;
-        let (low, high) = self.asker.fetch_watermarks(&self.topic, of_kafka, patience)?;
-        match (u64::try_from(low), u64::try_from(high)) {
-            (Ok(low), Ok(high)) => Ok((low, high)),
-            _ => Err(none),
+        let deadline = Instant::now() + patience;
+        loop {
+            let rest = deadline.saturating_duration_since(Instant::now());
+            match self
+                .asker
+                .fetch_watermarks(&self.topic, of_kafka, rest.min(patience / ATTEMPTS))
+            {
+                Ok((low, high)) => {
+                    let bounds = u64::try_from(low).ok().zip(u64::try_from(high).ok());
+                    return bounds.ok_or(none);
+                }
+                Err(error) if is_passing(&error) && rest > PAUSE => {
+                    thread::sleep(PAUSE);
+                    // It would go on asking a leader that is dead; the error of this question says no more than its own.
+                    drop(
+                        self.asker
+                            .fetch_metadata(Some(&self.topic), rest.min(patience / ATTEMPTS)),
+                    );
+                }
+                Err(error) => return Err(error),
+            }
         }
     }
 
@@ -176,6 +198,21 @@ impl Place {
             }
         }
     }
+}
+
+/// A leader that was just elected does not know yet how far the log goes, or is not known yet, or the last one is asked.
+fn is_passing(error: &KafkaError) -> bool {
+    matches!(
+        error.rdkafka_error_code(),
+        Some(
+            RDKafkaErrorCode::OffsetNotAvailable
+                | RDKafkaErrorCode::LeaderNotAvailable
+                | RDKafkaErrorCode::NotLeaderForPartition
+                | RDKafkaErrorCode::OperationTimedOut
+                | RDKafkaErrorCode::BrokerTransportFailure
+                | RDKafkaErrorCode::RequestTimedOut
+        )
+    )
 }
 
 /// Partitions with the offset at which each is read on.

@@ -1,7 +1,11 @@
 //! The Kafka ledger passes the suite on one real broker and on three; what it does beyond is in the modules.
 
+mod away;
 mod bench;
+mod many;
+mod reach;
 mod stage;
+mod topic;
 
 use bench::{Trial, wrote_as_twin};
 

@@ -161,6 +161,12 @@ impl Writer {
         }
     }
 
+    /// How often a producer was lost of late.
+    #[cfg(test)]
+    pub(super) fn losses(&self) -> usize {
+        self.state().losses.len()
+    }
+
     fn state(&self) -> std::sync::MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
