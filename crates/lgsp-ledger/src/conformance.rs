@@ -23,6 +23,15 @@ const SMALL: ReadLimit = ReadLimit {
     bytes: 64 * 1024,
 };
 
+/// What a ledger may do that the strictest does not; each is a promise less.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Leeway {
+    /// After trouble a record may be in the log more than once (reliability.md 2.5).
+    pub copies: bool,
+    /// That there is no room is told as "not ready".
+    pub full_is_not_ready: bool,
+}
+
 /// Makes the ledgers that the cases run on, and lets things befall them.
 #[async_trait]
 pub trait Bench: Send + Sync {
@@ -40,8 +49,14 @@ pub trait Bench: Send + Sync {
     async fn suffer(&self, ledger: Arc<dyn Ledger>, trouble: Trouble) -> (Vec<String>, Arc<dyn Ledger>);
 
     /// Closes the ledger as `reopen` does, changes one bit of the record at `offset` of partition 0 where it is stored,
-    /// and opens it again; `None` when the ledger says that it is damaged and does not start.
-    async fn damage(&self, ledger: Arc<dyn Ledger>, offset: u64) -> Option<Arc<dyn Ledger>>;
+    /// and opens it again; `None` when the ledger says that it is damaged and does not start. Answers with it the first
+    /// offset that cannot be verified any more: a ledger that has one sum for many records loses all of them.
+    async fn damage(&self, ledger: Arc<dyn Ledger>, offset: u64) -> Option<(Arc<dyn Ledger>, u64)>;
+
+    /// What this ledger may do that the strictest does not.
+    fn leeway(&self) -> Leeway {
+        Leeway::default()
+    }
 }
 
 type Case<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;

@@ -4,12 +4,16 @@
 //! |---|---|
 //! | `ledger` | the trait [`Ledger`] and its answers |
 //! | `local` | [`Local`]: one SQLite file, one writer thread, group commit; [`Reader`]: beside a running writer |
+//! | `kafka` | [`kafka::Kafka`]: one topic of Apache Kafka; [`kafka::Cluster`]: brokers of one's own for demo and tests |
 //! | `conformance` | what every ledger has to pass (cargo feature `conformance`) |
 
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
+pub mod kafka;
 mod ledger;
 mod local;
+#[cfg(test)]
+mod twin;
 
 pub use ledger::{Append, Appended, Cause, Entry, Ledger, RECORD_BYTES_MAX, ReadError, ReadLimit, Refusal};
 pub use local::{

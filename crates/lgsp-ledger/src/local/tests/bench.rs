@@ -1,8 +1,7 @@
 //! What the tests of the local ledger stand on: a folder with a ledger, records, and this program as a child.
 
-use std::io::{BufRead, BufReader, Lines};
 use std::path::PathBuf;
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rusqlite::{Connection, params};
@@ -12,13 +11,12 @@ use super::super::*;
 use super::bite;
 use crate::conformance::{self, Bench, Trouble};
 use crate::ledger::Appended;
+pub(super) use crate::twin::{Twin, say, this_program};
 
 pub(super) const ALL: ReadLimit = ReadLimit {
     entries: usize::MAX,
     bytes: usize::MAX,
 };
-/// Tells a test that it was started by itself, and which ledger it is to write.
-const CHILD: &str = "LGSP_LEDGER_CHILD";
 /// How many pages the twin's ledger may have.
 const PAGES: &str = "LGSP_LEDGER_PAGES";
 /// The test that runs the suite, whose twins write for it.
@@ -100,7 +98,7 @@ impl Bench for Folder {
             Trouble::Killed => {
                 let nth = self.killed.fetch_add(1, Ordering::Relaxed);
                 command.env(bite::PLACE, bite::PLACES[nth % bite::PLACES.len()].0);
-                self.suite_twin(command).bitten()
+                self.suite_twin(command).bitten(bite::MARKER)
             }
             Trouble::Unsure => self.suite_twin(with_files_bounded()).ended_well(),
             Trouble::Full => {
@@ -111,11 +109,11 @@ impl Bench for Folder {
         (said, Arc::new(self.open()))
     }
 
-    async fn damage(&self, ledger: Arc<dyn Ledger>, offset: u64) -> Option<Arc<dyn Ledger>> {
+    async fn damage(&self, ledger: Arc<dyn Ledger>, offset: u64) -> Option<(Arc<dyn Ledger>, u64)> {
         close(ledger);
         flip(&self.path(), offset);
         match Local::open(&self.path(), clock_at(2)) {
-            Ok(ledger) => Some(Arc::new(ledger)),
+            Ok(ledger) => Some((Arc::new(ledger), offset)),
             Err(OpenError::Damaged {
                 partition,
                 offset: found,
@@ -143,10 +141,6 @@ fn flip(path: &Path, offset: u64) {
     record[0] ^= 1;
     let update = "UPDATE record_0 SET record = ?2 WHERE \"offset\" = ?1";
     assert_eq!(connection.execute(update, params![offset, record]).unwrap(), 1);
-}
-
-pub(super) fn this_program() -> Command {
-    Command::new(std::env::current_exe().unwrap())
 }
 
 /// The shell bounds the size of files and ignores the signal: a write beyond fails with EFBIG, an I/O error that is not
@@ -198,77 +192,4 @@ pub(super) fn scan(reader: &Reader) -> Result<Vec<Vec<Entry>>, ReadError> {
     (0..reader.partitions())
         .map(|partition| reader.entries(partition, 0)?.collect())
         .collect()
-}
-
-/// This test in a process of its own.
-pub(super) struct Twin {
-    child: Child,
-    lines: Lines<BufReader<ChildStdout>>,
-}
-
-impl Twin {
-    /// Starts `test` again through `command` with the ledger it is to write.
-    pub(super) fn start(mut command: Command, test: &str, ledger: &Path) -> Self {
-        command
-            .args([test, "--exact", "--nocapture", "--test-threads=1"])
-            .env(CHILD, ledger);
-        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        Self { child, lines }
-    }
-
-    pub(super) fn plain(test: &str, ledger: &Path) -> Self {
-        Self::start(this_program(), test, ledger)
-    }
-
-    /// The ledger that this process is to write, if it is the twin.
-    pub(super) fn ledger() -> Option<PathBuf> {
-        std::env::var_os(CHILD).map(PathBuf::from)
-    }
-
-    /// What the twin said next with `say`; `None` when it is dead.
-    pub(super) fn said(&mut self) -> Option<String> {
-        self.lines
-            .by_ref()
-            .map_while(Result::ok)
-            .find_map(|line| line.strip_prefix("> ").map(String::from))
-    }
-
-    /// SIGKILL; answers what it had still said.
-    pub(super) fn kill(mut self) -> Vec<String> {
-        self.child.kill().unwrap();
-        let status = self.child.wait().unwrap();
-        assert!(!status.success(), "the twin ended by itself before it was killed");
-        std::iter::from_fn(|| self.said()).collect()
-    }
-
-    /// SIGKILL as soon as it waits at its place, which is certainly there; answers what it had said.
-    pub(super) fn bitten(mut self) -> Vec<String> {
-        let mut said: Vec<_> = std::iter::from_fn(|| self.said())
-            .take_while(|line| line != bite::MARKER)
-            .collect();
-        assert!(self.child.try_wait().unwrap().is_none(), "it never came to its place");
-        said.extend(self.kill());
-        said
-    }
-
-    pub(super) fn ended_well(mut self) -> Vec<String> {
-        let said = std::iter::from_fn(|| self.said()).collect();
-        assert!(self.child.wait().unwrap().success(), "the twin failed: {said:?}");
-        said
-    }
-}
-
-/// A test that fails leaves no process behind.
-impl Drop for Twin {
-    fn drop(&mut self) {
-        // An error only says that it has ended.
-        drop(self.child.kill());
-        drop(self.child.wait());
-    }
-}
-
-/// Tells the test that started this process. One write: a kill cuts no line that was seen whole.
-pub(super) fn say(text: &str) {
-    println!("\n> {text}");
 }

@@ -4,7 +4,7 @@ use std::fs;
 
 use super::super::*;
 use super::bench::{ALL, Folder, clock_at, text, this_program};
-use crate::conformance;
+use crate::conformance::{self, Leeway};
 
 #[tokio::test]
 async fn a_kill_at_any_moment_loses_nothing_acknowledged() {
@@ -17,7 +17,7 @@ async fn a_kill_at_any_moment_loses_nothing_acknowledged() {
         let log = fs::metadata(file::beside(&folder.path(), "-wal")).unwrap().len();
         assert!(log > 0, "the kill left nothing to recover");
         let reopened: Arc<dyn Ledger> = Arc::new(folder.open());
-        let count = conformance::holds(&reopened, &said).await;
+        let count = conformance::holds(&reopened, &said, Leeway::default()).await;
         assert_eq!(count.appended, said.len(), "the twin had trouble of its own");
     }
 }
