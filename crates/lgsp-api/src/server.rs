@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use lgsp_proto::DESCRIPTORS;
+use lgsp_proto::adapter::v1::adapter_gateway_server::AdapterGatewayServer;
 use lgsp_proto::audit::v1::audit_server::AuditServer;
 use lgsp_proto::exchange::v1::exchange_server::ExchangeServer;
 use lgsp_proto::operations::v1::operations_server::OperationsServer;
 use lgsp_proto::registry::v1::registry_server::RegistryServer;
-use lgsp_types::{Clock, Exchange, ObjectReader, Operations};
+use lgsp_types::{Clock, Exchange, ObjectReader, Operations, Roster};
 use thiserror::Error;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -20,6 +21,7 @@ use tonic::codegen::tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::server::Connected;
 use tracing::warn;
 
+use crate::adapter::gateway::{Gateway, GatewayParts, GatewaySettings};
 use crate::door::Door;
 use crate::identity::caller::Callers;
 use crate::identity::certificate::Peer;
@@ -49,6 +51,10 @@ pub struct ServerParts {
     pub exchange: Arc<dyn Exchange>,
     pub objects: Arc<dyn ObjectReader>,
     pub operations: Arc<dyn Operations>,
+    /// Which systems an adapter process may speak as.
+    pub roster: Arc<dyn Roster>,
+    /// What adapter processes are told and allowed.
+    pub gateway: GatewaySettings,
     pub callers: Callers,
     pub limits: Limits,
     pub clock: Clock,
@@ -94,6 +100,14 @@ impl Server {
             tasks: self.tasks.clone(),
             stop: stop.clone(),
         };
+        let gateway = GatewayParts {
+            exchange: Arc::clone(&parts.exchange),
+            objects: Arc::clone(&common.objects),
+            roster: parts.roster,
+            clock: Arc::clone(&parts.clock),
+            settings: parts.gateway,
+        };
+        let gateway = Gateway::new(gateway, self.tasks.clone(), stop.clone());
         let operations = OperationsService::new(common.clone(), Arc::clone(&parts.operations));
         let exchange = ExchangeServer::new(ExchangeService::new(common, parts.operations))
             .max_decoding_message_size(REQUEST_MAX_BYTES);
@@ -114,6 +128,7 @@ impl Server {
             .add_service(registry)
             .add_service(OperationsServer::new(operations.clone()))
             .add_service(AuditServer::new(operations))
+            .add_service(AdapterGatewayServer::new(gateway).max_decoding_message_size(REQUEST_MAX_BYTES))
             .add_optional_service(v1)
             .add_optional_service(v1alpha);
         let incoming = ReceiverStream::new(connections).map(Ok::<_, io::Error>);
