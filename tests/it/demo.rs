@@ -1,8 +1,8 @@
 //! `lgsp demo` as somebody runs it who sees the platform for the first time, and what it leaves for the next one.
 
-use std::fs;
+use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -82,6 +82,10 @@ struct Access {
 #[serde(deny_unknown_fields)]
 struct Endpoints {
     vxp: String,
+    grpc: String,
+    ca: PathBuf,
+    cert: PathBuf,
+    key: PathBuf,
 }
 
 #[derive(Deserialize)]
@@ -90,6 +94,9 @@ struct System {
     agency: String,
     system: String,
     secret: String,
+    cert: PathBuf,
+    key: PathBuf,
+    token: String,
 }
 
 impl Access {
@@ -109,6 +116,48 @@ impl Access {
             to: vec![Organ::new(&to.agency, "Bên nhận")],
             ..INFORMATION.letter("60", &[JUSTICE])
         })
+    }
+}
+
+impl Access {
+    /// The second system sends with its own certificate; the third one's token comes over the adapter's connection.
+    fn send_by_certificate_and_take_by_token(&self, folder: &Path) {
+        let [_, sender, receiver] = &*self.systems else {
+            panic!("there are three systems");
+        };
+        let (payload, token) = (folder.join("payload.json"), folder.join("token"));
+        fs::write(&payload, "{}").unwrap();
+        fs::write(&token, &receiver.token).unwrap();
+        fs::set_permissions(&token, Permissions::from_mode(0o600)).unwrap();
+        let call = |arguments: &[&str], cert: &Path, key: &Path| {
+            let mut command = to_lgsp(arguments);
+            command
+                .args(["--node", &self.endpoints.grpc, "--ca"])
+                .arg(&self.endpoints.ca);
+            command.arg("--cert").arg(cert).arg("--key").arg(key);
+            command
+        };
+        let send = [
+            "send",
+            "--json",
+            "--from",
+            &sender.agency,
+            "--to",
+            &receiver.agency,
+            "--idempotency-key",
+            "x",
+        ];
+        let mut send = call(&send, &sender.cert, &sender.key);
+        send.arg(&payload);
+        let sent = run(send);
+        assert_eq!(sent.code, Some(0), "{sent:?}");
+        let sent: Value = serde_json::from_str(&sent.out).unwrap();
+        let mut receive = call(&["receive", "--once"], &self.endpoints.cert, &self.endpoints.key);
+        receive.arg("--token-file").arg(&token);
+        let taken = run(receive);
+        assert_eq!(taken.code, Some(0), "{taken:?}");
+        let taken: Value = serde_json::from_str(&taken.out).unwrap();
+        assert_eq!(taken["message_id"], sent["message_id"]);
     }
 }
 
@@ -134,6 +183,9 @@ fn it_plays_to_its_end_and_shows_what_happened() {
         "collected",
         "Sở Tư pháp tỉnh Phú Thọ (H44.14): delivered",
         "status 03: registered",
+        // The letter by gRPC.
+        "lgsp send: message",
+        "stored and acknowledged",
         // Refusals by name and path.
         "ADDRESSEE_UNKNOWN",
         "H44.999",
@@ -159,7 +211,7 @@ fn another_client_joins_and_a_signal_ends_it(signal: Signal) {
     let folder = tempfile::tempdir().unwrap();
     let (data, file) = (folder.path().join("demo"), folder.path().join("access.json"));
     let demo = Demo::start(&["--keep", "--access", file.to_str().unwrap()], &data);
-    demo.wait_for("its systems:");
+    demo.wait_for("until Ctrl-C, gRPC https://");
     assert_eq!(
         fs::metadata(&file).unwrap().permissions().mode() & 0o777,
         0o600,
@@ -182,6 +234,7 @@ fn another_client_joins_and_a_signal_ends_it(signal: Signal) {
     receiver.download_edoc(&item.doc_id, &mut fetched).unwrap();
     assert!(fetched == packet);
     assert!(receiver.update_status(&item.doc_id, "done").unwrap().is_ok());
+    access.send_by_certificate_and_take_by_token(folder.path());
     let traced = run({
         let mut command = to_lgsp(&["trace", "60/THU-NGHIEM", "--config"]);
         command.arg(data.join("demo.toml"));

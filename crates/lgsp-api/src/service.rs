@@ -67,7 +67,10 @@ pub(crate) fn principal<T>(request: &Request<T>, scope: Scope) -> Result<Princip
 /// The system that makes this call, as the ports know it.
 pub(crate) fn caller(principal: &Principal) -> Result<Caller, Status> {
     let system = principal.system().map_err(|refusal| forbidden(&refusal))?.clone();
-    let adapter = AdapterId::parse(ADAPTER).map_err(|_| Status::internal("a name of ours is none"))?;
+    let adapter = match principal.through() {
+        Some(adapter) => adapter.clone(),
+        None => AdapterId::parse(ADAPTER).map_err(|_| Status::internal("a name of ours is none"))?,
+    };
     Ok(Caller { system, adapter })
 }
 

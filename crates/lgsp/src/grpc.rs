@@ -76,9 +76,10 @@ impl Grpc {
             exchange: ports.exchange,
             objects: ports.objects,
             operations: ports.operations,
+            callers: Callers::new(settings.domain.clone(), tokens, Arc::clone(&clock))
+                .with_roster(Arc::clone(&ports.roster)),
             roster: ports.roster,
             gateway: ports.gateway,
-            callers: Callers::new(settings.domain.clone(), tokens, Arc::clone(&clock)),
             limits: Limits::new(settings.limits()),
             clock,
             reflection: settings.reflection,

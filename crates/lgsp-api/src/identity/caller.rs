@@ -1,8 +1,9 @@
 //! Who calls, proven: a certificate, a token, or both of one caller.
 
 use std::error::Error as _;
+use std::sync::Arc;
 
-use lgsp_types::{Clock, ReasonCode, Refusal, SystemId};
+use lgsp_types::{AdapterId, Clock, ReasonCode, Refusal, Roster, SystemId};
 use thiserror::Error;
 use tracing::debug;
 
@@ -31,6 +32,7 @@ pub struct Principal {
     who: Who,
     proof: Proof,
     scopes: Scopes,
+    through: Option<AdapterId>,
 }
 
 /// How it was proven.
@@ -38,7 +40,7 @@ pub struct Principal {
 pub enum Proof {
     Certificate,
     Token(TokenId),
-    /// A token over a connection with a certificate of the same caller.
+    /// A token over a connection with a certificate of the same caller, or of an adapter that may speak as it.
     Both(TokenId),
 }
 
@@ -64,12 +66,25 @@ pub struct Callers {
     domain: Domain,
     tokens: Tokens,
     clock: Clock,
+    roster: Option<Arc<dyn Roster>>,
 }
 
 impl Callers {
     #[must_use]
     pub fn new(domain: Domain, tokens: Tokens, clock: Clock) -> Self {
-        Self { domain, tokens, clock }
+        Self {
+            domain,
+            tokens,
+            clock,
+            roster: None,
+        }
+    }
+
+    /// Lets an adapter's connection carry the tokens of the systems that it may speak as.
+    #[must_use]
+    pub fn with_roster(self, roster: Arc<dyn Roster>) -> Self {
+        let roster = Some(roster);
+        Self { roster, ..self }
     }
 
     /// Who makes this call. `authorization`: every value of that header as it came; asked anew for each call.
@@ -83,7 +98,7 @@ impl Callers {
     ) -> Result<Principal, IdentifyError> {
         let identified = self
             .certificate(peer)
-            .and_then(|certificate| join(certificate, self.token(authorization)?));
+            .and_then(|certificate| self.join(certificate, self.token(authorization)?));
         if let Err(error) = &identified {
             // Counted and looked into, never alarmed: anybody can cause it.
             debug!(error = error as &dyn std::error::Error, "not authenticated");
@@ -112,32 +127,46 @@ impl Callers {
         }
         Ok(Some(self.tokens.find(&Token::parse(text)?, (self.clock)())?))
     }
-}
 
-/// Both must name one; then the token, which may be for less, says for what.
-fn join(certificate: Option<Who>, token: Option<TokenRow>) -> Result<Principal, IdentifyError> {
-    match (certificate, token) {
-        (None, None) => Err(IdentifyError::Nothing),
-        (Some(who), None) => Ok(Principal {
-            scopes: Scopes::of(&who),
-            proof: Proof::Certificate,
+    /// Both must name one, or an adapter and a system that it speaks as; then the token, which may be for less, says for
+    /// what.
+    fn join(&self, certificate: Option<Who>, token: Option<TokenRow>) -> Result<Principal, IdentifyError> {
+        let (who, proof, scopes, through) = match (certificate, token) {
+            (None, None) => return Err(IdentifyError::Nothing),
+            (Some(who), None) => {
+                let scopes = Scopes::of(&who);
+                (who, Proof::Certificate, scopes, None)
+            }
+            (None, Some(token)) => (token.who, Proof::Token(token.id), token.scopes, None),
+            (Some(who), Some(token)) if who == token.who => (who, Proof::Both(token.id), token.scopes, None),
+            (Some(Who::Adapter(adapter)), Some(token)) if self.carries(&adapter, &token.who) => {
+                (token.who, Proof::Both(token.id), token.scopes, Some(adapter))
+            }
+            (Some(_), Some(_)) => return Err(IdentifyError::Differ),
+        };
+        Ok(Principal {
             who,
-        }),
-        (None, Some(token)) => Ok(Principal {
-            who: token.who,
-            proof: Proof::Token(token.id),
-            scopes: token.scopes,
-        }),
-        (Some(who), Some(token)) if who == token.who => Ok(Principal {
-            who,
-            proof: Proof::Both(token.id),
-            scopes: token.scopes,
-        }),
-        (Some(_), Some(_)) => Err(IdentifyError::Differ),
+            proof,
+            scopes,
+            through,
+        })
+    }
+
+    fn carries(&self, adapter: &AdapterId, who: &Who) -> bool {
+        match (&self.roster, who) {
+            (Some(roster), Who::System(system)) => roster.speaks_as(adapter, system),
+            (None, _) | (_, Who::Adapter(_) | Who::Operator(_)) => false,
+        }
     }
 }
 
 impl Principal {
+    /// The adapter over whose connection it calls, if it calls by one.
+    #[must_use]
+    pub fn through(&self) -> Option<&AdapterId> {
+        self.through.as_ref()
+    }
+
     #[must_use]
     pub fn who(&self) -> &Who {
         &self.who

@@ -1,6 +1,7 @@
 //! `lgsp demo`: the main job once, with a real node and separate clients over real sockets.
 
 mod cast;
+mod letter;
 mod narrator;
 mod packet;
 mod play;
@@ -19,6 +20,9 @@ use stage::Stage;
 /// Starts a node in a folder of its own and plays with it; everything printed is what the services answered
 #[derive(Debug, Args)]
 pub(crate) struct Demo {
+    /// Play on a real Kafka broker, which is fetched, started and stopped for it
+    #[arg(long)]
+    kafka: bool,
     /// Leave the node running after the play, and print how to reach it
     #[arg(long)]
     keep: bool,
@@ -36,8 +40,9 @@ pub(crate) struct Demo {
 impl Demo {
     pub(super) fn run(self) -> Result<ExitCode, Failure> {
         let mut narrator = Narrator::new(self.json);
-        let stage = Stage::raise(&self.data, &mut narrator)?;
+        let stage = Stage::raise(&self.data, self.kafka, &mut narrator)?;
         let played = play::perform(&stage, &mut narrator)?;
+        letter::perform(&stage, &narrator)?;
         proof::show(&stage, &played, &mut narrator)?;
         if let Some(file) = &self.access {
             stage.write_access(file)?;

@@ -45,6 +45,9 @@ pub(crate) struct Send {
     /// Code of the purpose
     #[arg(long, value_name = "CODE", default_value = "")]
     purpose: String,
+    /// Number and notation of the document that the message is, as in 88/STP-VP: what people find it by
+    #[arg(long, value_name = "NUMBER")]
+    document: Option<String>,
     /// A file that goes with it, once for each
     #[arg(long, value_name = "FILE")]
     attach: Vec<PathBuf>,
@@ -84,6 +87,7 @@ impl Send {
             idempotency_key: self.idempotency_key.clone(),
             order_key: self.order_key.clone(),
             payload: payload.into(),
+            documents: self.document.iter().map(|code| document(code)).collect(),
             ..v1::Message::default()
         };
         let mut tries = self.tries;
@@ -120,6 +124,14 @@ impl Send {
             Ok(answer) => Ok(answer.into_inner().receipt.unwrap_or_default()),
             Err(status) => Err(Told::of(&status)),
         })
+    }
+}
+
+fn document(code: &str) -> v1::DocumentReference {
+    v1::DocumentReference {
+        relation: v1::document_reference::Relation::Is.into(),
+        code: code.to_owned(),
+        ..v1::DocumentReference::default()
     }
 }
 

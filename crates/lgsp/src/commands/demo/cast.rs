@@ -1,5 +1,7 @@
 //! Who plays: three departments of the province as it is today, each with its own document system.
 
+use std::path::PathBuf;
+
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 
 use crate::commands::Failure;
@@ -11,6 +13,12 @@ pub(super) struct System {
     pub(super) agency: String,
     pub(super) system: String,
     pub(super) secret: String,
+    /// PEM files of its certificate and key, once they are made.
+    pub(super) cert: PathBuf,
+    pub(super) key: PathBuf,
+    pub(super) token: String,
+    #[serde(skip)]
+    pub(super) token_file: PathBuf,
     #[serde(skip)]
     pub(super) agency_id: &'static str,
     #[serde(skip)]
@@ -58,6 +66,10 @@ pub(super) fn systems() -> Result<Vec<System>, Failure> {
             agency: code.to_owned(),
             system,
             secret: fresh_secret()?,
+            cert: PathBuf::new(),
+            key: PathBuf::new(),
+            token: String::new(),
+            token_file: PathBuf::new(),
             agency_id,
             name,
             part,
@@ -66,8 +78,8 @@ pub(super) fn systems() -> Result<Vec<System>, Failure> {
     parts.into_iter().map(system).collect()
 }
 
-/// The registry file of the demo's systems.
-pub(super) fn registry(systems: &[System]) -> String {
+/// The registry file of the demo's systems, and of the adapter that speaks as them.
+pub(super) fn registry(systems: &[System], adapter: &str) -> String {
     let mut text =
         "# Systems of the demo: one per department, each pulling what is addressed to it.\nformat = 1\n".to_owned();
     for System {
@@ -83,5 +95,7 @@ pub(super) fn registry(systems: &[System]) -> String {
              [[connector]]\nid = \"{system}\"\nsystem = \"{system}\"\nadapter = \"edxml-vxp\"\nmode = \"pull\"\n"
         ));
     }
+    let names: Vec<&str> = systems.iter().map(|system| system.system.as_str()).collect();
+    text.push_str(&format!("\n[[adapter]]\nid = \"{adapter}\"\nspeaks_as = {names:?}\n"));
     text
 }

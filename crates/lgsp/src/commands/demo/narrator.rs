@@ -66,7 +66,11 @@ impl Narrator {
         ];
         if keep {
             lines.insert(0, format!("lgsp trace --config {config} {}", super::play::NUMBER));
-            lines.push(format!("the node serves {} until Ctrl-C; its systems:", stage.vxp()));
+            lines.push(format!(
+                "document systems reach {} until Ctrl-C, gRPC {}:",
+                stage.vxp(),
+                stage.grpc()
+            ));
             lines.extend(stage.systems().iter().map(|system| {
                 format!(
                     "  {}  system id {}  secret {}",

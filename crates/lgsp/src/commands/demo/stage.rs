@@ -1,80 +1,92 @@
-//! The platform under the play: a node as a process of its own, its settings, registry and secrets.
+//! The platform under the play: a node, the façade and, if asked for, Kafka, each as a process of its own.
+
+mod papers;
+mod process;
 
 use std::fs::{self, OpenOptions};
-use std::io::{self, BufRead, BufReader, Write};
+use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::process::{Command, Output, Stdio};
 
+use lgsp_ledger::kafka::Cluster;
 use serde_json::{Value, json};
-use tokio::signal::unix::{SignalKind, signal};
 
 use super::cast::{self, System};
 use super::narrator::Narrator;
 use crate::commands::Failure;
+use papers::{ADAPTER, DOMAIN, Papers};
+use process::{Process, pass_on_signals};
 
 /// Stands in every folder that a demo made, so that no other folder is ever removed.
 const MARK: &str = ".lgsp-demo";
 /// The agencies of the province, as shipped.
 const REGISTRY: &[(&str, &str)] = cast::REGISTRY;
 
-/// A running node and how to reach it.
+/// A running platform and how to reach it.
 #[derive(Debug)]
 pub(super) struct Stage {
     folder: PathBuf,
-    node: Child,
+    facade: Process,
+    node: Process,
+    /// Behind the node, so that it is dropped after it.
+    kafka: Option<Cluster>,
     vxp: String,
+    grpc: String,
+    papers: Papers,
     systems: Vec<System>,
 }
 
 impl Stage {
-    /// Makes the folder, starts the node as its own process and waits until it serves.
-    pub(super) fn raise(folder: &Path, narrator: &mut Narrator) -> Result<Self, Failure> {
-        narrator.act("The platform starts, on the local profile")?;
-        fresh(folder)?;
-        let systems = cast::systems()?;
-        write_settings(folder, &systems)?;
-        let log = OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(folder.join("node.log"))?;
-        let mut node = Command::new(program()?)
-            .args(["serve", "--config"])
-            .arg(folder.join("demo.toml"))
-            .env("LGSP__LOG__FORMAT", "json")
-            .stdin(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()?;
-        pass_on_signals(node.id())?;
-        let lines = node
-            .stderr
-            .take()
-            .ok_or_else(|| Failure::cannot("the node's log is not readable"))?;
-        let vxp = match wait_until_serving(lines, log) {
-            Ok(Some(vxp)) => vxp,
-            ended => {
-                let status = node.wait()?;
-                let log = fs::read_to_string(folder.join("node.log"))?;
-                drop(ended);
-                return Err(Failure::cannot(format!(
-                    "the node ended before it served ({status}); its log:\n{log}"
-                )));
-            }
+    /// Makes the folder, starts the processes and waits until they serve.
+    pub(super) fn raise(folder: &Path, kafka: bool, narrator: &mut Narrator) -> Result<Self, Failure> {
+        let profile = if kafka {
+            "a real Kafka broker"
+        } else {
+            "the local profile"
         };
+        narrator.act(&format!("The platform starts, on {profile}"))?;
+        fresh(folder)?;
+        let folder = fs::canonicalize(folder)?;
+        let mut systems = cast::systems()?;
+        let papers = Papers::make(&folder, &mut systems)?;
+        let kafka = kafka.then(|| start_kafka(&folder, narrator)).transpose()?;
+        write_registry(&folder, &systems)?;
+        let settings = folder.join("demo.toml");
+        fs::write(&settings, node_settings(&folder, &papers, kafka.as_ref()))?;
+        papers.make_tokens(&settings, &mut systems)?;
+        if kafka.is_some() {
+            let made = lgsp(&["ledger", "init", "--config", &settings.display().to_string()])?;
+            narrator.show(&String::from_utf8_lossy(&made.stdout))?;
+        }
+        let (node, said) = Process::start("serve", &settings, &folder.join("node.log"))?;
+        let grpc = text(&said, "grpc");
+        let adapter = folder.join("adapter.toml");
+        fs::write(&adapter, adapter_settings(&folder, &papers, &grpc))?;
+        let (facade, said) = Process::start("adapter", &adapter, &folder.join("adapter.log"))?;
+        pass_on_signals(vec![facade.pid(), node.pid()])?;
+        let vxp = text(&said, "vxp");
+        let kept = folder.join("node");
         narrator.say(
             "node",
-            &format!("serves {vxp}, keeps everything in {}", folder.join("node").display()),
+            &format!("serves {grpc}, keeps everything in {}", kept.display()),
+        )?;
+        narrator.say(
+            "façade",
+            &format!("serves {vxp}, as adapter/{ADAPTER}, a process of its own"),
         )?;
         for system in &systems {
-            narrator.say(
-                system.part,
-                &format!("{} ({}) connects as {}", system.name, system.agency, system.system),
-            )?;
+            let what = format!("{} ({}) connects as {}", system.name, system.agency, system.system);
+            narrator.say(system.part, &what)?;
         }
         Ok(Self {
-            folder: folder.to_owned(),
+            folder,
+            facade,
             node,
+            kafka,
             vxp,
+            grpc,
+            papers,
             systems,
         })
     }
@@ -85,6 +97,19 @@ impl Stage {
 
     pub(super) fn vxp(&self) -> &str {
         &self.vxp
+    }
+
+    pub(super) fn grpc(&self) -> &str {
+        &self.grpc
+    }
+
+    pub(super) fn on_kafka(&self) -> bool {
+        self.kafka.is_some()
+    }
+
+    /// Roots of the node's certificate.
+    pub(super) fn ca(&self) -> PathBuf {
+        self.papers.ca_file()
     }
 
     /// Settings of the node.
@@ -114,11 +139,25 @@ impl Stage {
 
     /// Runs another command of this program, as an operator would.
     pub(super) fn command(&self, arguments: &[&str]) -> Result<Output, Failure> {
-        Ok(Command::new(program()?).args(arguments).stdin(Stdio::null()).output()?)
+        Ok(Command::new(std::env::current_exe()?)
+            .args(arguments)
+            .stdin(Stdio::null())
+            .output()?)
     }
 
     pub(super) fn write_access(&self, file: &Path) -> Result<(), Failure> {
-        let access = json!({ "endpoints": { "vxp": self.vxp }, "systems": self.systems });
+        let adapter = format!("adapter/{ADAPTER}");
+        // With the adapter's certificate a caller is whose token it shows; each system has a certificate of its own, too.
+        let access = json!({
+            "endpoints": {
+                "vxp": self.vxp,
+                "grpc": self.grpc,
+                "ca": self.papers.ca_file(),
+                "cert": self.papers.of(&adapter, "pem"),
+                "key": self.papers.of(&adapter, "key"),
+            },
+            "systems": self.systems,
+        });
         let mut out = OpenOptions::new()
             .write(true)
             .create(true)
@@ -129,68 +168,53 @@ impl Stage {
         Ok(())
     }
 
-    /// Waits until the node ends: what tells us to stop is passed on to it.
-    pub(super) fn wait(mut self) -> Result<(), Failure> {
-        ended_well(self.node.wait()?)
+    /// Waits until all has ended: what tells us to stop is passed on.
+    pub(super) fn wait(self) -> Result<(), Failure> {
+        let Self { facade, node, .. } = self;
+        let ended = facade.wait();
+        node.wait()?;
+        ended
     }
 
-    /// Tells the node to stop, and waits until it has.
-    pub(super) fn lower(mut self) -> Result<(), Failure> {
-        if !tell_to_stop(self.node.id())? {
-            return Err(Failure::cannot("the node could not be told to stop"));
-        }
-        ended_well(self.node.wait()?)
-    }
-}
-
-/// From now on SIGTERM and Ctrl-C end the node, and the demo with it: whoever stops the demo leaves no node behind.
-fn pass_on_signals(node: u32) -> io::Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let listening = runtime.enter();
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    drop(listening);
-    std::thread::spawn(move || {
-        runtime.block_on(async {
-            loop {
-                tokio::select! {
-                    _ = terminate.recv() => {}
-                    _ = interrupt.recv() => {}
-                }
-                // A node that is gone already cannot be told.
-                drop(tell_to_stop(node));
-            }
-        });
-    });
-    Ok(())
-}
-
-/// SIGTERM; false if there is no such process.
-fn tell_to_stop(node: u32) -> io::Result<bool> {
-    let told = Command::new("kill").arg("-TERM").arg(node.to_string()).status()?;
-    Ok(told.success())
-}
-
-impl Drop for Stage {
-    /// A play that broke off leaves no node behind.
-    fn drop(&mut self) {
-        if matches!(self.node.try_wait(), Ok(None)) {
-            drop(self.node.kill());
-            drop(self.node.wait());
-        }
+    /// Tells all to stop, and waits until it has.
+    pub(super) fn lower(self) -> Result<(), Failure> {
+        let Self { facade, node, .. } = self;
+        facade.tell_to_stop()?;
+        facade.wait()?;
+        node.tell_to_stop()?;
+        node.wait()
     }
 }
 
-fn ended_well(status: ExitStatus) -> Result<(), Failure> {
-    if status.success() {
-        Ok(())
-    } else {
-        Err(Failure::cannot(format!("the node ended with {status}")))
-    }
+fn text(said: &Value, name: &str) -> String {
+    said.get(name).and_then(Value::as_str).unwrap_or_default().to_owned()
 }
 
-fn program() -> io::Result<PathBuf> {
-    std::env::current_exe()
+/// Runs a command of this program that must end well.
+fn lgsp(arguments: &[&str]) -> Result<Output, Failure> {
+    let output = Command::new(std::env::current_exe()?)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .output()?;
+    if output.status.success() {
+        return Ok(output);
+    }
+    let told = String::from_utf8_lossy(&output.stderr);
+    Err(Failure::cannot(format!(
+        "`lgsp {}` ended with {}:\n{told}",
+        arguments.join(" "),
+        output.status
+    )))
+}
+
+fn start_kafka(folder: &Path, narrator: &Narrator) -> Result<Cluster, Failure> {
+    narrator.say(
+        "kafka",
+        "its program is fetched, if it is not there yet, and one broker started",
+    )?;
+    let cluster = Cluster::start(1, &folder.join("kafka")).map_err(Failure::cannot)?;
+    narrator.say("kafka", &format!("serves {}", cluster.bootstrap()))?;
+    Ok(cluster)
 }
 
 /// Removes what an earlier demo left, and nothing else.
@@ -205,20 +229,21 @@ fn fresh(folder: &Path) -> Result<(), Failure> {
         }
         fs::remove_dir_all(folder)?;
     }
-    for below in ["registry", "clients", "node/secrets"] {
+    for below in ["registry", "clients", "node", "secrets"] {
         fs::create_dir_all(folder.join(below))?;
     }
     fs::write(folder.join(MARK), "made by lgsp demo; removed by the next one\n")?;
     Ok(())
 }
 
-fn write_settings(folder: &Path, systems: &[System]) -> Result<(), Failure> {
+/// Who takes part, and the secrets that only the façade needs.
+fn write_registry(folder: &Path, systems: &[System]) -> Result<(), Failure> {
     for (name, text) in REGISTRY {
         fs::write(folder.join("registry").join(name), text)?;
     }
-    fs::write(folder.join("registry/systems.toml"), cast::registry(systems))?;
+    fs::write(folder.join("registry/systems.toml"), cast::registry(systems, ADAPTER))?;
     for system in systems {
-        let secret = folder.join("node/secrets").join(&system.system);
+        let secret = folder.join("secrets").join(&system.system);
         fs::create_dir_all(&secret)?;
         let mut file = OpenOptions::new()
             .write(true)
@@ -227,31 +252,43 @@ fn write_settings(folder: &Path, systems: &[System]) -> Result<(), Failure> {
             .open(secret.join("current"))?;
         file.write_all(system.secret.as_bytes())?;
     }
-    let absolute = fs::canonicalize(folder)?;
-    let path = |below: &str| toml::Value::String(absolute.join(below).display().to_string());
-    let settings = format!(
-        "# Settings of the demo's node: what differs from config/lgsp.toml.\n[node]\nid = \"lgsp-demo\"\ndata_dir = {}\n\n\
-         [registry]\nfiles = [{}]\n\n[vxp]\nlisten = \"127.0.0.1:0\"\n\n[seal]\ninterval_ms = 200\n",
-        path("node"),
-        path("registry"),
-    );
-    fs::write(folder.join("demo.toml"), settings)?;
     Ok(())
 }
 
-/// Reads the node's log until it says that it serves; keeps copying it to the file from then on.
-fn wait_until_serving(lines: impl io::Read + Send + 'static, mut log: fs::File) -> io::Result<Option<String>> {
-    let mut lines = BufReader::new(lines);
-    let mut line = String::new();
-    while lines.read_line(&mut line)? > 0 {
-        log.write_all(line.as_bytes())?;
-        let event: Value = serde_json::from_str(&line).unwrap_or_default();
-        if event.get("message").and_then(Value::as_str) == Some("serving") {
-            let vxp = event.get("vxp").and_then(Value::as_str).map(str::to_owned);
-            std::thread::spawn(move || io::copy(&mut lines, &mut log));
-            return Ok(vxp);
-        }
-        line.clear();
+fn quoted(path: &Path) -> toml::Value {
+    toml::Value::String(path.display().to_string())
+}
+
+fn node_settings(folder: &Path, papers: &Papers, kafka: Option<&Cluster>) -> String {
+    let mut settings = format!(
+        "# Settings of the demo's node: what differs from config/lgsp.toml.\n[node]\nid = \"lgsp-demo\"\ndata_dir = {}\n\n\
+         [registry]\nfiles = [{}]\n\n# The façade is a process of its own: see adapter.toml.\n[vxp]\nlisten = \"\"\n\n\
+         [seal]\ninterval_ms = 200\n\n[grpc]\nlisten = \"127.0.0.1:0\"\ndomain = \"{DOMAIN}\"\ncertificate = {}\nkey = {}\n\
+         client_ca = {}\nclient_crls = [{}]\n",
+        quoted(&folder.join("node")),
+        quoted(&folder.join("registry")),
+        quoted(&papers.of("server", "pem")),
+        quoted(&papers.of("server", "key")),
+        quoted(&papers.ca_file()),
+        quoted(&papers.crl_file()),
+    );
+    if let Some(kafka) = kafka {
+        settings.push_str(&format!(
+            "\n[ledger]\nkind = \"kafka\"\n\n[kafka]\nbootstrap = [\"{}\"]\nreplication = 1\nmin_insync = 1\n",
+            kafka.bootstrap()
+        ));
     }
-    Ok(None)
+    settings
+}
+
+fn adapter_settings(folder: &Path, papers: &Papers, grpc: &str) -> String {
+    let adapter = format!("adapter/{ADAPTER}");
+    format!(
+        "# Settings of the demo's façade: what differs from config/adapter.toml.\n[adapter]\nsecrets_dir = {}\n\n\
+         [node]\nurl = \"{grpc}\"\nca = {}\ncertificate = {}\nkey = {}\n\n[vxp]\nlisten = \"127.0.0.1:0\"\n",
+        quoted(&folder.join("secrets")),
+        quoted(&papers.ca_file()),
+        quoted(&papers.of(&adapter, "pem")),
+        quoted(&papers.of(&adapter, "key")),
+    )
 }
