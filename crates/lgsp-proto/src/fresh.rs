@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 use prost::Message as _;
 
-const FILES: [&str; 4] = [
+const FILES: [&str; 5] = [
+    "lgsp/adapter/v1/adapter.proto",
     "lgsp/audit/v1/audit.proto",
     "lgsp/exchange/v1/exchange.proto",
     "lgsp/operations/v1/operations.proto",

@@ -2,16 +2,26 @@
 //!
 //! | where | what |
 //! |---|---|
-//! | `exchange::v1`, `registry::v1`, `operations::v1`, `audit::v1` | messages, clients and servers, as generated |
+//! | `exchange::v1`, `adapter::v1`, `registry::v1`, `operations::v1`, `audit::v1` | messages, clients and servers, as generated |
 //! | [`DESCRIPTORS`] | all of proto/ as a compiled `FileDescriptorSet`, for reflection |
 //! | `read_*` | from the wire, every wrong field named with its path |
 //! | `write_*` | to the wire |
 
+mod attach;
 #[cfg(test)]
 mod fresh;
 mod read;
 mod write;
 
+pub use attach::{
+    AgenciesOf, Garbled, Said, ViewOf, read_acknowledge, read_acknowledge_failure, read_adapter_answer, read_ask,
+    read_content, read_content_failure, read_deliver, read_fetch_failure, read_message_call, read_open, read_opened,
+    read_publish, read_publish_failure, read_receipt, read_reject, read_sent_message, read_unavailable,
+    read_upload_failure, read_uploaded, read_view, write_acknowledge, write_acknowledge_failure, write_answered,
+    write_ask, write_checked, write_content_failure, write_deliver, write_fetch_failure, write_get_message, write_open,
+    write_opened, write_publish, write_publish_failure, write_pushed, write_refused, write_reject, write_sent_message,
+    write_unavailable, write_upload_failure, write_view,
+};
 pub use read::{
     Sent, UploadStart, read_contract_name, read_day, read_delivery_id, read_list_query, read_message, read_message_id,
     read_outcome, read_trace_query, read_upload_start,
@@ -44,6 +54,7 @@ macro_rules! generated {
     };
 }
 
+generated!(adapter);
 generated!(audit);
 generated!(exchange);
 generated!(operations);

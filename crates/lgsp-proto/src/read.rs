@@ -12,9 +12,9 @@ use v1::acknowledge_delivery_request::Outcome as WireOutcome;
 use v1::attachment::Role as WireRole;
 use v1::document_reference::Relation as WireRelation;
 
-const FIELD_INVALID: ReasonCode = ReasonCode::new("FIELD_INVALID");
-const FIELD_MISSING: ReasonCode = ReasonCode::new("FIELD_MISSING");
-const FIELD_TOO_LONG: ReasonCode = ReasonCode::new("FIELD_TOO_LONG");
+pub(crate) const FIELD_INVALID: ReasonCode = ReasonCode::new("FIELD_INVALID");
+pub(crate) const FIELD_MISSING: ReasonCode = ReasonCode::new("FIELD_MISSING");
+pub(crate) const FIELD_TOO_LONG: ReasonCode = ReasonCode::new("FIELD_TOO_LONG");
 const PAYLOAD_TOO_LARGE: ReasonCode = ReasonCode::new("PAYLOAD_TOO_LARGE");
 const TOO_MANY_ADDRESSEES: ReasonCode = ReasonCode::new("TOO_MANY_ADDRESSEES");
 const TOO_MANY_ATTACHMENTS: ReasonCode = ReasonCode::new("TOO_MANY_ATTACHMENTS");
@@ -46,15 +46,15 @@ pub struct Sent {
 
 /// What is wrong so far.
 #[derive(Default)]
-struct Wrong(Vec<Refusal>);
+pub(crate) struct Wrong(pub(crate) Vec<Refusal>);
 
 impl Wrong {
-    fn add(&mut self, code: ReasonCode, path: impl Into<String>, what: impl Into<String>, mend: &str) {
+    pub(crate) fn add(&mut self, code: ReasonCode, path: impl Into<String>, what: impl Into<String>, mend: &str) {
         self.0.push(Refusal::new(code, path, what, mend));
     }
 
     /// The value, or a note of what is wrong with it.
-    fn keep<T, E: ToString>(&mut self, path: &str, read: Result<T, E>, mend: &str) -> Option<T> {
+    pub(crate) fn keep<T, E: ToString>(&mut self, path: &str, read: Result<T, E>, mend: &str) -> Option<T> {
         match read {
             Ok(value) => Some(value),
             Err(error) => {
@@ -65,7 +65,7 @@ impl Wrong {
     }
 
     /// As [`Self::keep`], of what names its path itself.
-    fn take<T>(&mut self, read: Result<T, Refusal>) -> Option<T> {
+    pub(crate) fn take<T>(&mut self, read: Result<T, Refusal>) -> Option<T> {
         read.map_err(|refusal| self.0.push(refusal)).ok()
     }
 
@@ -285,7 +285,7 @@ fn no_id(what: String, path: &str) -> Refusal {
 }
 
 /// A field of a message whose own place in the request is `at`; the request itself has none.
-fn under(at: &str, field: &str) -> String {
+pub(crate) fn under(at: &str, field: &str) -> String {
     if at.is_empty() {
         field.to_owned()
     } else {
@@ -456,7 +456,7 @@ pub fn read_upload_start(start: v1::upload_attachment_request::Start) -> Result<
     }
 }
 
-fn read_mark(mark: v1::Mark) -> Option<Mark> {
+pub(crate) fn read_mark(mark: v1::Mark) -> Option<Mark> {
     match mark {
         v1::Mark::Unspecified => None,
         v1::Mark::Initial => Some(Mark::Initial),
