@@ -17,6 +17,7 @@ mod publish;
 mod rebuild;
 mod recent;
 mod refuse;
+mod roster;
 mod scribe;
 mod seal;
 mod spine;

@@ -1,6 +1,7 @@
 //! Change sets: what one Configured fact holds, in its one spelling as bytes. Source: exchange.md section 7.
 
 use std::collections::HashSet;
+use std::ops::RangeInclusive;
 
 use bytes::Bytes;
 use lgsp_types::{Digest, EventId, Kind};
@@ -15,8 +16,9 @@ use crate::object::{Object, ObjectRef};
 pub const CHANGE_SET_MAX_BYTES: usize = 256 * 1024;
 /// Longest name of a file or person, in bytes.
 const SOURCE_MAX_BYTES: usize = 128;
-/// The one format so far. A build that meets a later one stops instead of guessing.
-const FORMAT: u32 = 1;
+/// What a change set may speak of: 1, agencies, systems and connectors; 2, adapters too. A set has the least that holds
+/// it, so that older builds read all they can; one that meets a later format stops instead of guessing.
+const FORMATS: RangeInclusive<u32> = 1..=2;
 
 /// Where a change set comes from.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -83,7 +85,7 @@ impl ChangeSet {
     pub fn to_bytes(&self) -> Bytes {
         let changes = self.changes.iter().map(Change::written).collect();
         let written = WrittenSet {
-            format: FORMAT,
+            format: self.format(),
             source: self.source.clone(),
             changes,
         };
@@ -105,7 +107,7 @@ impl ChangeSet {
             return Err(unreadable(format!("has more than {CHANGE_SET_MAX_BYTES} bytes")));
         }
         let FormatOnly { format } = serde_json::from_slice(bytes).map_err(|error| unreadable(error.to_string()))?;
-        if format != FORMAT {
+        if !FORMATS.contains(&format) {
             return Err(Void::UnknownFormat { format });
         }
         let written: WrittenSet = serde_json::from_slice(bytes).map_err(|error| unreadable(error.to_string()))?;
@@ -119,6 +121,11 @@ impl ChangeSet {
             return Err(unreadable("is not in canonical form".to_owned()));
         }
         Ok(change_set)
+    }
+
+    fn format(&self) -> u32 {
+        let of_adapter = |change: &Change| matches!(change.object, ObjectRef::Adapter(_));
+        if self.changes.iter().any(of_adapter) { 2 } else { 1 }
     }
 
     fn check(&self) -> Result<(), Void> {

@@ -85,6 +85,7 @@ pub(crate) fn check_one(object: &Object) -> Vec<Contradiction> {
         Object::Agency(agency) => one::agency(agency, &mut findings),
         Object::System(system) => one::system(system, &mut findings),
         Object::Connector(connector) => one::connector(connector, &mut findings),
+        Object::Adapter(adapter) => one::adapter(adapter, &mut findings),
     }
     findings.0
 }

@@ -195,7 +195,9 @@ impl Plan<'_> {
         }
         let is_own = last.map(|last| last.event) == head;
         match (is_own, reference) {
-            (true, ObjectRef::System(_) | ObjectRef::Connector(_)) => self.change(reference, None),
+            (true, ObjectRef::System(_) | ObjectRef::Connector(_) | ObjectRef::Adapter(_)) => {
+                self.change(reference, None)
+            }
             (true, ObjectRef::Agency(_)) => self.disputed(reference, None, None, WhyLeft::AgencyGone),
             (false, _) => self.disputed(reference, None, None, WhyLeft::ChangedElsewhere),
         }

@@ -1,4 +1,4 @@
-//! Layer 1, pure: agencies, systems and connectors as of a date; who may speak for whom, and where a message goes.
+//! Layer 1, pure: agencies, systems, connectors and adapters as of a date; who may speak for whom, and where a message goes.
 //! It knows no clock, file or network: texts, times and the facts of the control ledger come in as arguments.
 
 mod canonical;
@@ -23,7 +23,7 @@ pub use check::Contradiction;
 pub use control::{Control, Void};
 pub use file::{ConfigError, FILE_MAX_BYTES, FILE_NAME_MAX_BYTES};
 pub use import::{Import, Left, PlannedChangeSet, Take, WhyLeft, plan_import, plan_import_taking};
-pub use model::{Agency, AgencyKind, Connector, Mode, PlainName, System};
+pub use model::{Adapter, Agency, AgencyKind, Connector, Mode, PlainName, System};
 pub use object::{Object, ObjectRef, ObjectRefError};
 pub use registry::{Authorised, NoRoute, Reception, Registry, Route};
 pub use term::{Period, Term};

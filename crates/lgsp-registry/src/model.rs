@@ -1,8 +1,11 @@
-//! What the registry holds: agencies, the systems that connect, and the connectors between them and the exchange.
+//! What the registry holds: agencies, the systems that connect, the connectors between them and the exchange, and the
+//! adapters that run as processes.
 
 use std::fmt;
 
-use lgsp_types::{AgencyCode, AgencyId, CodePattern, ConnectorId, DocumentDate, NameError, Scheme, SystemId};
+use lgsp_types::{
+    AdapterId, AgencyCode, AgencyId, CodePattern, ConnectorId, DocumentDate, NameError, Scheme, SystemId,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::term::{Period, Term};
@@ -100,6 +103,17 @@ pub struct Connector {
     /// The agencies it receives for, at most 1000; none: those its system speaks for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub receives_for: Vec<CodePattern>,
+}
+
+/// An adapter that runs as a process of its own, and the systems whose credentials it may check.
+///
+/// Its own credential is the certificate `lgsp://<domain>/adapter/<id>`. Source: exchange.md section 4.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Adapter {
+    pub id: AdapterId,
+    /// 1 to 1000 systems; one that is not active is spoken for by nobody.
+    pub speaks_as: Vec<SystemId>,
 }
 
 /// Who moves a delivery.

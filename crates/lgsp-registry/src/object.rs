@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use lgsp_types::{AgencyId, ConnectorId, Digest, SystemId};
+use lgsp_types::{AdapterId, AgencyId, ConnectorId, Digest, SystemId};
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
 use thiserror::Error;
 
 use crate::canonical;
-use crate::model::{Agency, Connector, System};
+use crate::model::{Adapter, Agency, Connector, System};
 
 /// One object, cheap to share.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,15 +18,17 @@ pub enum Object {
     Agency(Arc<Agency>),
     System(Arc<System>),
     Connector(Arc<Connector>),
+    Adapter(Arc<Adapter>),
 }
 
-/// Which object: `agency/vp.so-tu-phap`, `system/..`, `connector/..`.
+/// Which object: `agency/vp.so-tu-phap`, `system/..`, `connector/..`, `adapter/..`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum ObjectRef {
     Agency(AgencyId),
     System(SystemId),
     Connector(ConnectorId),
+    Adapter(AdapterId),
 }
 
 /// The kinds of objects; in this order they may refer to one another.
@@ -35,11 +37,12 @@ pub(crate) enum ObjectKind {
     Agency,
     System,
     Connector,
+    Adapter,
 }
 
-/// A text names no object: it is `agency/`, `system/` or `connector/` and an id.
+/// A text names no object: it is `agency/`, `system/`, `connector/` or `adapter/` and an id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[error("is not `agency/`, `system/` or `connector/` and an id")]
+#[error("is not `agency/`, `system/`, `connector/` or `adapter/` and an id")]
 pub struct ObjectRefError;
 
 /// Where in an object's JSON something is wrong, and what.
@@ -51,7 +54,7 @@ pub(crate) struct Misfit {
 }
 
 impl ObjectKind {
-    pub(crate) const ALL: [Self; 3] = [Self::Agency, Self::System, Self::Connector];
+    pub(crate) const ALL: [Self; 4] = [Self::Agency, Self::System, Self::Connector, Self::Adapter];
 
     /// The name of its tables in a file, and of its references.
     pub(crate) const fn name(self) -> &'static str {
@@ -59,6 +62,7 @@ impl ObjectKind {
             Self::Agency => "agency",
             Self::System => "system",
             Self::Connector => "connector",
+            Self::Adapter => "adapter",
         }
     }
 
@@ -76,6 +80,7 @@ impl ObjectKind {
             Self::Agency => read(content).map(Object::Agency),
             Self::System => read(content).map(Object::System),
             Self::Connector => read(content).map(Object::Connector),
+            Self::Adapter => read(content).map(Object::Adapter),
         }
     }
 }
@@ -87,6 +92,7 @@ impl Object {
             Self::Agency(agency) => ObjectRef::Agency(agency.id.clone()),
             Self::System(system) => ObjectRef::System(system.id.clone()),
             Self::Connector(connector) => ObjectRef::Connector(connector.id.clone()),
+            Self::Adapter(adapter) => ObjectRef::Adapter(adapter.id.clone()),
         }
     }
 
@@ -96,13 +102,14 @@ impl Object {
     }
 }
 
-/// As the agency, system or connector itself.
+/// As the agency, system, connector or adapter itself.
 impl Serialize for Object {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
             Self::Agency(agency) => agency.as_ref().serialize(serializer),
             Self::System(system) => system.as_ref().serialize(serializer),
             Self::Connector(connector) => connector.as_ref().serialize(serializer),
+            Self::Adapter(adapter) => adapter.as_ref().serialize(serializer),
         }
     }
 }
@@ -113,6 +120,7 @@ impl ObjectRef {
             Self::Agency(_) => ObjectKind::Agency,
             Self::System(_) => ObjectKind::System,
             Self::Connector(_) => ObjectKind::Connector,
+            Self::Adapter(_) => ObjectKind::Adapter,
         }
     }
 }
@@ -123,6 +131,7 @@ impl fmt::Display for ObjectRef {
             Self::Agency(id) => id.as_str(),
             Self::System(id) => id.as_str(),
             Self::Connector(id) => id.as_str(),
+            Self::Adapter(id) => id.as_str(),
         };
         write!(out, "{}/{id}", self.kind().name())
     }
@@ -136,6 +145,7 @@ impl TryFrom<String> for ObjectRef {
             "agency" => AgencyId::parse(id).map(Self::Agency),
             "system" => SystemId::parse(id).map(Self::System),
             "connector" => ConnectorId::parse(id).map(Self::Connector),
+            "adapter" => AdapterId::parse(id).map(Self::Adapter),
             _ => return Err(ObjectRefError),
         }
         .map_err(|_| ObjectRefError)
@@ -154,6 +164,7 @@ pub(crate) struct Objects {
     pub(crate) agencies: BTreeMap<AgencyId, Arc<Agency>>,
     pub(crate) systems: BTreeMap<SystemId, Arc<System>>,
     pub(crate) connectors: BTreeMap<ConnectorId, Arc<Connector>>,
+    pub(crate) adapters: BTreeMap<AdapterId, Arc<Adapter>>,
 }
 
 impl Objects {
@@ -162,6 +173,7 @@ impl Objects {
             ObjectRef::Agency(id) => self.agencies.get(id).cloned().map(Object::Agency),
             ObjectRef::System(id) => self.systems.get(id).cloned().map(Object::System),
             ObjectRef::Connector(id) => self.connectors.get(id).cloned().map(Object::Connector),
+            ObjectRef::Adapter(id) => self.adapters.get(id).cloned().map(Object::Adapter),
         }
     }
 
@@ -173,9 +185,11 @@ impl Objects {
             (_, Some(Object::Connector(connector))) => {
                 drop(self.connectors.insert(connector.id.clone(), connector));
             }
+            (_, Some(Object::Adapter(adapter))) => drop(self.adapters.insert(adapter.id.clone(), adapter)),
             (ObjectRef::Agency(id), None) => drop(self.agencies.remove(id)),
             (ObjectRef::System(id), None) => drop(self.systems.remove(id)),
             (ObjectRef::Connector(id), None) => drop(self.connectors.remove(id)),
+            (ObjectRef::Adapter(id), None) => drop(self.adapters.remove(id)),
         }
     }
 }
@@ -186,7 +200,12 @@ mod tests {
 
     #[test]
     fn a_reference_reads_back_as_written() {
-        for text in ["agency/vp.so-tu-phap", "system/vxp.vinhphuc.01", "connector/C_1"] {
+        for text in [
+            "agency/vp.so-tu-phap",
+            "system/vxp.vinhphuc.01",
+            "connector/C_1",
+            "adapter/vxp-1",
+        ] {
             assert_eq!(ObjectRef::try_from(text.to_owned()).unwrap().to_string(), text);
         }
         for bad in [

@@ -6,17 +6,19 @@ mod route;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use lgsp_types::{AgencyCode, AgencyId, AgencyView, ConnectorId, DocumentDate, Scheme, SystemId, SystemView, UnixMs};
+use lgsp_types::{
+    AdapterId, AgencyCode, AgencyId, AgencyView, ConnectorId, DocumentDate, Scheme, SystemId, SystemView, UnixMs,
+};
 
 pub use authorise::Authorised;
 pub use route::{NoRoute, Reception, Route};
 
-use crate::model::{Agency, Connector, System};
+use crate::model::{Adapter, Agency, Connector, System};
 use crate::object::Objects;
 use crate::pattern::PatternIndex;
 use crate::term::Period;
 
-/// Agencies, systems and connectors as they stand; made by [`crate::Control`] only.
+/// Agencies, systems, connectors and adapters as they stand; made by [`crate::Control`] only.
 ///
 /// Whoever decides takes one snapshot and keeps it for the whole decision.
 #[derive(Debug, Default)]
@@ -31,6 +33,7 @@ pub struct Registry {
     systems: HashMap<SystemId, Arc<System>>,
     connectors: HashMap<ConnectorId, Arc<Connector>>,
     connectors_of: HashMap<SystemId, Vec<ConnectorId>>,
+    adapters: HashMap<AdapterId, Arc<Adapter>>,
     speakers: PatternIndex<SystemId>,
     receivers: PatternIndex<ConnectorId>,
     /// The agencies that a connector's patterns cover on some day.
@@ -54,6 +57,9 @@ impl Registry {
         }
         for (id, agency) in &objects.agencies {
             registry.add_agency(id, agency);
+        }
+        for (id, adapter) in &objects.adapters {
+            registry.adapters.insert(id.clone(), Arc::clone(adapter));
         }
         for holdings in registry.holders.values_mut() {
             holdings.sort_by_key(|(period, _)| period.from);
@@ -133,6 +139,33 @@ impl Registry {
         let mut views: Vec<SystemView> = active.map(|system| system_view(system)).collect();
         views.sort_unstable_by(|one, other| one.system.cmp(&other.system));
         views
+    }
+
+    /// The systems that an adapter process speaks as and that are active now, in the order of its list; none: there is no
+    /// such adapter.
+    #[must_use]
+    pub fn systems_of(&self, adapter: &AdapterId, now: UnixMs) -> Option<Vec<SystemView>> {
+        let adapter = self.adapters.get(adapter)?;
+        let views = adapter.speaks_as.iter().filter_map(|system| self.system(system, now));
+        Some(views.collect())
+    }
+
+    /// May this adapter process speak as this system now?
+    #[must_use]
+    pub fn speaks_as(&self, adapter: &AdapterId, system: &SystemId, now: UnixMs) -> bool {
+        let listed = |adapter: &Arc<Adapter>| adapter.speaks_as.contains(system);
+        self.adapters.get(adapter).is_some_and(listed) && self.active_system(system, now.day_in_vietnam()).is_some()
+    }
+
+    /// The connectors of this kind that bind a system, by id, while the system is active.
+    #[must_use]
+    pub fn connectors_of(&self, system: &SystemId, kind: &str, now: UnixMs) -> Vec<ConnectorId> {
+        if self.active_system(system, now.day_in_vietnam()).is_none() {
+            return Vec::new();
+        }
+        let own = self.connectors_of.get(system).into_iter().flatten();
+        let of_kind = |id: &&ConnectorId| self.connectors.get(*id).is_some_and(|it| it.adapter.as_str() == kind);
+        own.filter(of_kind).cloned().collect()
     }
 
     fn active_system(&self, id: &SystemId, day: DocumentDate) -> Option<&System> {

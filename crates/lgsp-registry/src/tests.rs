@@ -219,6 +219,7 @@ fn as_file(control: &Control) -> String {
         "agency": objects.agencies.values().map(|agency| serde_json::to_value(&**agency).unwrap()).collect::<Vec<_>>(),
         "system": objects.systems.values().map(|system| serde_json::to_value(&**system).unwrap()).collect::<Vec<_>>(),
         "connector": objects.connectors.values().map(|it| serde_json::to_value(&**it).unwrap()).collect::<Vec<_>>(),
+        "adapter": objects.adapters.values().map(|it| serde_json::to_value(&**it).unwrap()).collect::<Vec<_>>(),
     });
     text += &toml::to_string(&tables).unwrap();
     text

@@ -10,6 +10,7 @@ mod operations;
 mod ports;
 mod reason;
 mod receipt;
+mod roster;
 mod system;
 mod time;
 
@@ -38,5 +39,6 @@ pub use ports::{
 };
 pub use reason::{ReasonCode, ReasonCodeError, Refusal};
 pub use receipt::Receipt;
+pub use roster::Roster;
 pub use system::{AdapterId, Caller, ConnectorId, NameError, SystemId};
 pub use time::{Clock, DateError, DocumentDate, DocumentTime, UnixMs, VN_OFFSET_SECONDS};

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use lgsp_types::{AgencyId, CodePattern, DocumentDate};
+use lgsp_types::{AgencyId, CodePattern, DocumentDate, SystemId};
 
 use super::{CONFIG_CYCLE, CONFIG_REFERENCE, Findings};
 use crate::model::Agency;
@@ -50,6 +50,20 @@ pub(super) fn references(objects: &Objects, findings: &mut Findings) {
             findings.add(&object, "system", &CONFIG_REFERENCE, what, NAME_ANOTHER);
         }
         whole_codes(&object, "receives_for", &connector.receives_for, &codes, findings);
+    }
+    for adapter in objects.adapters.values() {
+        let object = ObjectRef::Adapter(adapter.id.clone());
+        let unknown = |(_, system): &(usize, &SystemId)| !objects.systems.contains_key(*system);
+        for (at, system) in adapter.speaks_as.iter().enumerate().filter(unknown) {
+            let what = format!("there is no system `{system}`");
+            findings.add(
+                &object,
+                format!("speaks_as[{at}]"),
+                &CONFIG_REFERENCE,
+                what,
+                NAME_ANOTHER,
+            );
+        }
     }
 }
 

@@ -6,12 +6,14 @@ use std::hash::Hash;
 use lgsp_types::CodePattern;
 
 use super::{CONFIG_DATES, CONFIG_DUPLICATE, CONFIG_FIELD, CONFIG_TOO_LARGE, Findings};
-use crate::model::{Agency, Connector, Mode, System};
+use crate::model::{Adapter, Agency, Connector, Mode, System};
 use crate::object::ObjectRef;
 use crate::term::{Period, Term};
 
 /// Most names, codes, parents and successors of one agency.
 const LIST_MAX: usize = 50;
+/// Most systems of one adapter.
+const SYSTEMS_MAX: usize = 1000;
 /// Most patterns of one system or connector.
 const PATTERNS_MAX: usize = 1000;
 /// Longest name of an agency, in bytes. Source: OrganName of Decree 30/2020/ND-CP has 200 characters.
@@ -207,6 +209,22 @@ pub(super) fn connector(connector: &Connector, findings: &mut Findings) {
         let what = format!("is not 1 to {HOURS_MAX} hours");
         findings.add(&object, path, &CONFIG_FIELD, what, "name a number of hours within it");
     }
+}
+
+pub(super) fn adapter(adapter: &Adapter, findings: &mut Findings) {
+    let object = ObjectRef::Adapter(adapter.id.clone());
+    if adapter.speaks_as.is_empty() {
+        let mend = "name the systems whose credentials it checks";
+        findings.add(
+            &object,
+            "speaks_as",
+            &CONFIG_FIELD,
+            "the adapter speaks as nobody",
+            mend,
+        );
+    }
+    bound(&object, "speaks_as", adapter.speaks_as.len(), SYSTEMS_MAX, findings);
+    distinct(&object, "speaks_as", &adapter.speaks_as, findings);
 }
 
 fn patterns(object: &ObjectRef, list: &str, patterns: &[CodePattern], findings: &mut Findings) {

@@ -71,6 +71,20 @@ speaks_for = ["H44.10", "H44.100", "H99.*"]"#,
 }
 
 #[test]
+fn an_adapter_speaks_as_systems_that_are_there() {
+    let adapter = r#"
+[[adapter]]
+id = "vxp-1"
+speaks_as = ["tp.dms", "tp.dns"]
+[[connector]]
+id = "tp.vxp""#;
+    expect(
+        &[("[[connector]]\nid = \"tp.vxp\"", adapter)],
+        &[("adapter/vxp-1", "speaks_as[1]", "CONFIG_REFERENCE")],
+    );
+}
+
+#[test]
 fn one_code_has_one_holder_a_day() {
     let held = [
         ("agency/vp.gone", "codes[0]", "CONFIG_CODE_HELD_TWICE"),

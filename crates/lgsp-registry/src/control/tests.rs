@@ -41,6 +41,27 @@ fn put(control: &Control, content: Object) -> Change {
     change(control, &content.reference(), Some(content))
 }
 
+/// A build that knows no adapters must stop at this set, not take it for void.
+#[test]
+fn a_change_set_of_an_adapter_has_the_format_that_knows_adapters() {
+    let adapter = object(ObjectKind::Adapter, r#"{"id":"vxp-1","speaks_as":["vxp.a"]}"#);
+    let bytes = by_person(vec![put(&Control::default(), adapter)]);
+    let text = std::str::from_utf8(&bytes).unwrap();
+    assert_eq!(
+        text,
+        concat!(
+            r#"{"changes":[{"content":{"id":"vxp-1","speaks_as":["vxp.a"]},"object":"adapter/vxp-1","predecessor":null}],"#,
+            r#""format":2,"source":{"person":"op-1"}}"#
+        )
+    );
+    assert!(ChangeSet::read(&bytes).is_ok());
+    let older = text.replace(r#""format":2"#, r#""format":1"#);
+    assert!(matches!(
+        ChangeSet::read(older.as_bytes()),
+        Err(Void::Unreadable { .. })
+    ));
+}
+
 /// Stored for ever: a failure here means that the ledgers in the field read differently. Find the change, do not adjust.
 #[test]
 fn a_change_set_has_these_bytes_for_ever() {
@@ -129,10 +150,10 @@ fn what_is_no_change_set_is_void() {
 
 #[test]
 fn a_change_set_of_a_later_build_is_told_from_a_bad_one() {
-    let later = br#"{"format":2,"anything":[]}"#;
+    let later = br#"{"format":3,"anything":[]}"#;
     assert_eq!(
         apply(&mut Control::default(), later),
-        Err(Void::UnknownFormat { format: 2 })
+        Err(Void::UnknownFormat { format: 3 })
     );
 }
 

@@ -245,3 +245,38 @@ fn a_system_is_known_while_it_is_active() {
     assert_eq!(registry.successors(&agency("vp.tp")), [agency("pt.tp")]);
     assert_eq!(registry.agency(&agency("vp.tp")).unwrap().legal_basis, "");
 }
+
+#[test]
+fn an_adapter_speaks_as_the_active_systems_of_its_list() {
+    let adapter = "format = 1\n[[adapter]]\nid = \"a\"\nspeaks_as = [\"office\", \"tp.dms\"]\n";
+    let registry = control(&[("province.toml", PROVINCE), ("adapters.toml", adapter)]).registry();
+    let known = |name: &str, on: &str| {
+        let views = registry.systems_of(&AdapterId::parse(name).unwrap(), noon(on))?;
+        Some(
+            views
+                .into_iter()
+                .map(|view| view.system.to_string())
+                .collect::<Vec<_>>(),
+        )
+    };
+    assert_eq!(known("a", "2026-12-31").unwrap(), ["office", "tp.dms"]);
+    assert_eq!(
+        known("a", "2027-01-01").unwrap(),
+        ["tp.dms"],
+        "the office's system has ended"
+    );
+    assert_eq!(known("b", "2026-12-31"), None);
+    let a = AdapterId::parse("a").unwrap();
+    for (name, on, may) in [
+        ("office", "2026-12-31", true),
+        ("office", "2027-01-01", false),
+        ("khcn.dms", "2026-12-31", false),
+        ("nobody", "2026-12-31", false),
+    ] {
+        assert_eq!(registry.speaks_as(&a, &system(name), noon(on)), may, "{name} {on}");
+    }
+    let connectors = |name: &str, kind: &str, on: &str| registry.connectors_of(&system(name), kind, noon(on)).len();
+    assert_eq!(connectors("office", "edxml-vxp", "2026-12-31"), 1);
+    assert_eq!(connectors("office", "edxml-vxp", "2027-01-01"), 0);
+    assert_eq!(connectors("office", "igate", "2026-12-31"), 0);
+}
