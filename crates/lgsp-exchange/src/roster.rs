@@ -14,7 +14,7 @@ impl Roster for Spine {
     }
 
     fn connectors(&self, system: &SystemId, kind: &str) -> Vec<ConnectorId> {
-        self.ruling().registry.connectors_of(system, kind, self.scribe.now())
+        self.ruling().registry.pushed_by(system, kind, self.scribe.now())
     }
 
     fn revision(&self) -> u64 {

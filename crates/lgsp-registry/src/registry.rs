@@ -13,7 +13,7 @@ use lgsp_types::{
 pub use authorise::Authorised;
 pub use route::{NoRoute, Reception, Route};
 
-use crate::model::{Adapter, Agency, Connector, System};
+use crate::model::{Adapter, Agency, Connector, Mode, System};
 use crate::object::Objects;
 use crate::pattern::PatternIndex;
 use crate::term::Period;
@@ -157,14 +157,17 @@ impl Registry {
         self.adapters.get(adapter).is_some_and(listed) && self.active_system(system, now.day_in_vietnam()).is_some()
     }
 
-    /// The connectors of this kind that bind a system, by id, while the system is active.
+    /// The push connectors of this kind that bind a system, by id, while the system is active.
     #[must_use]
-    pub fn connectors_of(&self, system: &SystemId, kind: &str, now: UnixMs) -> Vec<ConnectorId> {
+    pub fn pushed_by(&self, system: &SystemId, kind: &str, now: UnixMs) -> Vec<ConnectorId> {
         if self.active_system(system, now.day_in_vietnam()).is_none() {
             return Vec::new();
         }
         let own = self.connectors_of.get(system).into_iter().flatten();
-        let of_kind = |id: &&ConnectorId| self.connectors.get(*id).is_some_and(|it| it.adapter.as_str() == kind);
+        let of_kind = |id: &&ConnectorId| {
+            let connector = self.connectors.get(*id);
+            connector.is_some_and(|it| it.mode == Mode::Push && it.adapter.as_str() == kind)
+        };
         own.filter(of_kind).cloned().collect()
     }
 

@@ -12,7 +12,7 @@ pub trait Roster: Send + Sync + Debug {
     /// May it speak as this system now?
     fn speaks_as(&self, adapter: &AdapterId, system: &SystemId) -> bool;
 
-    /// The connectors of a kind of adapter that bind a system which is active now.
+    /// The push connectors of a kind of adapter that bind a system which is active now.
     fn connectors(&self, system: &SystemId, kind: &str) -> Vec<ConnectorId>;
 
     /// Another number whenever one of the answers may be another, but for the days on which systems begin and end.

@@ -1,7 +1,6 @@
 //! What codes mean, and where deliveries go, around 1 July 2025.
 
 use super::*;
-use crate::model::Mode;
 use crate::sample::{PROVINCE, agency, code, control, day, noon, system};
 
 fn registry() -> Arc<Registry> {
@@ -275,8 +274,9 @@ fn an_adapter_speaks_as_the_active_systems_of_its_list() {
     ] {
         assert_eq!(registry.speaks_as(&a, &system(name), noon(on)), may, "{name} {on}");
     }
-    let connectors = |name: &str, kind: &str, on: &str| registry.connectors_of(&system(name), kind, noon(on)).len();
+    let connectors = |name: &str, kind: &str, on: &str| registry.pushed_by(&system(name), kind, noon(on)).len();
     assert_eq!(connectors("office", "edxml-vxp", "2026-12-31"), 1);
     assert_eq!(connectors("office", "edxml-vxp", "2027-01-01"), 0);
+    assert_eq!(connectors("tp.dms", "edxml-vxp", "2026-12-31"), 0, "its far side comes by itself");
     assert_eq!(connectors("office", "igate", "2026-12-31"), 0);
 }
