@@ -8,8 +8,10 @@
 //! | `service` | one file or folder for each service |
 //! | `server` | all of it together, and the limits of HTTP/2 |
 //! | `status` | what a caller is told when a call is not done |
+//! | `adapter` | adapters as processes: the node's side, and the process's |
 //! | `client` | a channel to a node |
 
+mod adapter;
 mod client;
 mod door;
 mod identity;
@@ -19,6 +21,8 @@ mod service;
 mod settings;
 mod status;
 
+pub use adapter::gateway::{Gateway, GatewayParts, GatewaySettings};
+pub use adapter::remote::{Remote, RemoteSettings};
 pub use client::{ConnectError, Endpoint, Link, Told, connect};
 pub use identity::caller::{Callers, IdentifyError, Principal, Proof};
 pub use identity::certificate::{CertificateError, CertificateName, Domain, DomainError, Peer, PeerError};
