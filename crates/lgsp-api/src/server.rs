@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use lgsp_proto::DESCRIPTORS;
+use lgsp_proto::adapter::v1::adapter_gateway_server::AdapterGatewayServer;
 use lgsp_proto::audit::v1::audit_server::AuditServer;
 use lgsp_proto::exchange::v1::exchange_server::ExchangeServer;
 use lgsp_proto::operations::v1::operations_server::OperationsServer;
 use lgsp_proto::registry::v1::registry_server::RegistryServer;
-use lgsp_types::{Clock, Exchange, ObjectReader, Operations};
+use lgsp_types::{Clock, Exchange, ObjectReader, Operations, Roster};
 use thiserror::Error;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -20,6 +21,7 @@ use tonic::codegen::tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::server::Connected;
 use tracing::warn;
 
+use crate::adapter::gateway::{Gateway, GatewayParts, GatewaySettings};
 use crate::door::Door;
 use crate::identity::caller::Callers;
 use crate::identity::certificate::Peer;
@@ -49,6 +51,10 @@ pub struct ServerParts {
     pub exchange: Arc<dyn Exchange>,
     pub objects: Arc<dyn ObjectReader>,
     pub operations: Arc<dyn Operations>,
+    /// Which systems an adapter process may speak as.
+    pub roster: Arc<dyn Roster>,
+    /// What adapter processes are told and allowed.
+    pub gateway: GatewaySettings,
     pub callers: Callers,
     pub limits: Limits,
     pub clock: Clock,
@@ -65,13 +71,34 @@ pub struct ServerError(#[from] tonic_reflection::server::Error);
 pub struct Server {
     parts: ServerParts,
     tasks: TaskTracker,
+    gateway: Gateway,
+    /// Adapter processes are told to leave.
+    leave: CancellationToken,
 }
 
 impl Server {
     #[must_use]
     pub fn new(parts: ServerParts) -> Self {
-        let tasks = TaskTracker::new();
-        Self { parts, tasks }
+        let (tasks, leave) = (TaskTracker::new(), CancellationToken::new());
+        let gateway = GatewayParts {
+            exchange: Arc::clone(&parts.exchange),
+            objects: Arc::clone(&parts.objects),
+            roster: Arc::clone(&parts.roster),
+            clock: Arc::clone(&parts.clock),
+            settings: parts.gateway.clone(),
+        };
+        Self {
+            gateway: Gateway::new(gateway, tasks.clone(), leave.clone()),
+            parts,
+            tasks,
+            leave,
+        }
+    }
+
+    /// The adapters that run as processes, as one adapter to the exchange.
+    #[must_use]
+    pub fn adapters(&self) -> Gateway {
+        self.gateway.clone()
     }
 
     /// Serves connections until `stop`; then ends streams, lets calls in progress end, and answers.
@@ -114,11 +141,13 @@ impl Server {
             .add_service(registry)
             .add_service(OperationsServer::new(operations.clone()))
             .add_service(AuditServer::new(operations))
+            .add_service(AdapterGatewayServer::new(self.gateway).max_decoding_message_size(REQUEST_MAX_BYTES))
             .add_optional_service(v1)
             .add_optional_service(v1alpha);
         let incoming = ReceiverStream::new(connections).map(Ok::<_, io::Error>);
         let stopping = async move {
             stop.cancelled().await;
+            self.leave.cancel();
             health.set_not_serving::<ExchangeServer<ExchangeService>>().await;
             health.set_not_serving::<OperationsServer<OperationsService>>().await;
         };

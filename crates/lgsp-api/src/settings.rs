@@ -45,6 +45,10 @@ pub struct Settings {
     pub streams_max: u32,
     /// Open streams in the whole node.
     pub node_streams_max: u32,
+    /// Unanswered calls of one stream of an adapter process, in each direction.
+    pub adapter_calls_in_flight_max: u32,
+    /// How often an adapter process and the node say that they live, in milliseconds; three missed end the stream.
+    pub adapter_health_interval_ms: u32,
     /// Whether callers may ask what services there are.
     pub reflection: bool,
 }
@@ -52,7 +56,7 @@ pub struct Settings {
 impl Settings {
     /// Path, value, least and most of every bounded number; whoever loads the settings refuses what is outside.
     #[must_use]
-    pub fn bounds(&self) -> [(&'static str, u64, u64, u64); 10] {
+    pub fn bounds(&self) -> [(&'static str, u64, u64, u64); 12] {
         const MIB: u64 = 1024 * 1024;
         [
             ("grpc.handshake_timeout_ms", self.handshake_timeout_ms, 100, 60_000),
@@ -75,6 +79,18 @@ impl Settings {
             ),
             ("grpc.streams_max", self.streams_max.into(), 1, 10_000),
             ("grpc.node_streams_max", self.node_streams_max.into(), 1, 100_000),
+            (
+                "grpc.adapter_calls_in_flight_max",
+                self.adapter_calls_in_flight_max.into(),
+                1,
+                4_096,
+            ),
+            (
+                "grpc.adapter_health_interval_ms",
+                self.adapter_health_interval_ms.into(),
+                1_000,
+                60_000,
+            ),
         ]
     }
 

@@ -2,6 +2,7 @@
 //!
 //! Exit codes: 0 done; 1 the answer is no (not found, damaged, different); 2 wrong usage or settings; 3 could not be done.
 
+mod adapter;
 mod ca;
 mod client;
 mod config;
@@ -28,6 +29,8 @@ pub(crate) enum Command {
     Demo(demo::Demo),
     /// Run a node until SIGTERM or Ctrl-C
     Serve(serve::Serve),
+    /// Run an adapter outside of the node until SIGTERM or Ctrl-C
+    Adapter(adapter::Adapter),
     /// Tell all that happened to a message, found by document number or id
     Trace(trace::Trace),
     /// Check a ledger offline, also beside a running node: every record, signature, rule and checkpoint
@@ -57,6 +60,7 @@ impl Command {
         match self {
             Self::Demo(demo) => demo.run(),
             Self::Serve(serve) => serve.run(),
+            Self::Adapter(adapter) => adapter.run(),
             Self::Trace(trace) => trace.run(),
             Self::Verify(verify) => verify.run(),
             Self::Rebuild(rebuild) => rebuild.run(),

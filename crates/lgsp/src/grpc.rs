@@ -6,10 +6,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use lgsp_api::{
-    Callers, Connection, Limits, Listener, Server, ServerError, ServerParts, Settings, Tls, TlsError, TokenFileError,
-    Tokens,
+    Callers, Connection, GatewaySettings, Limits, Listener, Server, ServerError, ServerParts, Settings, Tls, TlsError,
+    TokenFileError, Tokens,
 };
-use lgsp_types::{Clock, Exchange, ObjectReader, Operations};
+use lgsp_types::{Clock, Exchange, ObjectReader, Operations, Roster};
 use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
@@ -41,6 +41,8 @@ pub(crate) struct Ports {
     pub(crate) exchange: Arc<dyn Exchange>,
     pub(crate) objects: Arc<dyn ObjectReader>,
     pub(crate) operations: Arc<dyn Operations>,
+    pub(crate) roster: Arc<dyn Roster>,
+    pub(crate) gateway: GatewaySettings,
 }
 
 /// A port that listens and does not serve yet.
@@ -74,6 +76,8 @@ impl Grpc {
             exchange: ports.exchange,
             objects: ports.objects,
             operations: ports.operations,
+            roster: ports.roster,
+            gateway: ports.gateway,
             callers: Callers::new(settings.domain.clone(), tokens, Arc::clone(&clock)),
             limits: Limits::new(settings.limits()),
             clock,

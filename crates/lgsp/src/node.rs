@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lgsp_adapters::edxml_vxp::server::{BindError, Server, UnusableSecret};
+use lgsp_api::GatewaySettings;
 use lgsp_exchange::{ImportError, Limits, Parts, Spine};
 use lgsp_files::{Existing, write_whole};
 use lgsp_ledger::{Local, OpenError};
@@ -114,12 +115,19 @@ async fn serve_on(
         exchange: Arc::clone(&exchange),
         objects: Arc::clone(&objects),
         operations: Arc::clone(spine) as Arc<dyn lgsp_types::Operations>,
+        roster: Arc::clone(spine) as Arc<dyn lgsp_types::Roster>,
+        gateway: gateway(settings),
     };
     let grpc = Grpc::open(&settings.grpc, home.root(), ports, Arc::clone(&clock)).await?;
-    let facade = Server::bind(&settings.vxp, &home.secrets(), exchange, objects, clock)?;
-    facade.check_secrets(&spine.ruling().registry.systems(now))?;
+    let facade = match settings.vxp.listen {
+        Some(_) => Some(Server::bind(&settings.vxp, &home.secrets(), exchange, objects, clock)?),
+        None => None,
+    };
+    if let Some(facade) = &facade {
+        facade.check_secrets(&spine.ruling().registry.systems(now))?;
+    }
     let socket = operations::bind(&home.socket()).map_err(serve_error("the operations socket"))?;
-    let vxp = format!("http://{}", facade.local_addr());
+    let vxp = facade.as_ref().map(|facade| format!("http://{}", facade.local_addr()));
     let grpc_url = grpc.as_ref().map(Grpc::url);
     let announcement = json!({ "pid": std::process::id(), "vxp": vxp, "grpc": grpc_url });
     let announcement = announcement.to_string();
@@ -127,7 +135,7 @@ async fn serve_on(
         .map_err(serve_error("the announcement"))?;
     info!(vxp, grpc = grpc_url, data_dir = %home.root().display(), "serving");
     let ((), (), served) = tokio::join!(
-        facade.serve(stop.clone(), settings.stop_grace()),
+        serve_facade(facade, stop.clone(), settings.stop_grace()),
         operations::serve(socket, Arc::clone(spine), stop.clone()),
         serve_grpc(grpc, stop, settings.stop_grace()),
     );
@@ -136,6 +144,12 @@ async fn serve_on(
         drop(std::fs::remove_file(left));
     }
     Ok(served?)
+}
+
+async fn serve_facade(facade: Option<Server>, stop: CancellationToken, grace: Duration) {
+    if let Some(facade) = facade {
+        facade.serve(stop, grace).await;
+    }
 }
 
 /// Serves gRPC, if it is served; after `stop`, what is in progress has so long to end.
@@ -215,6 +229,17 @@ async fn open_ledger(path: PathBuf, clock: &Clock, pages_max: u32) -> Result<Arc
     opened
         .map(Arc::new)
         .map_err(|source| NodeError::Ledger { path, source })
+}
+
+/// What adapter processes are told and allowed.
+fn gateway(settings: &Settings) -> GatewaySettings {
+    GatewaySettings {
+        node: settings.node.id.clone(),
+        program: BUILD.to_owned(),
+        calls_in_flight_max: settings.grpc.adapter_calls_in_flight_max,
+        object_max_bytes: settings.objects.object_max_bytes,
+        health_interval_ms: settings.grpc.adapter_health_interval_ms,
+    }
 }
 
 fn limits(settings: &Settings) -> Limits {

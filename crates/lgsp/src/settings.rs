@@ -1,5 +1,6 @@
 //! The settings: config/lgsp.toml is the default and the reference; a file and the environment say what differs.
 
+pub(crate) mod adapter;
 mod layers;
 mod problem;
 #[cfg(test)]
@@ -15,10 +16,14 @@ use serde::Deserialize;
 
 #[cfg(test)]
 use layers::Origin;
+use layers::Reference;
 pub(crate) use problem::{CONFIG_FIELD, CONFIG_UNREADABLE, Problem, Problems};
 
 /// The file that is built in.
-pub(crate) const REFERENCE: &str = include_str!("../../../config/lgsp.toml");
+const REFERENCE: Reference = Reference {
+    name: "config/lgsp.toml",
+    text: include_str!("../../../config/lgsp.toml"),
+};
 
 /// Everything that can be set. There is no `Default`: the defaults are config/lgsp.toml.
 #[derive(Clone, Debug, Deserialize)]
@@ -111,7 +116,7 @@ impl Settings {
         environment: impl Iterator<Item = (String, String)>,
     ) -> Result<Loaded, Problems> {
         let layers = layers::Layers::read(REFERENCE, file, environment)?;
-        let settings = layers.settings()?;
+        let settings: Self = layers.settings()?;
         let wrong = settings.out_of_bounds();
         if wrong.is_empty() {
             return Ok(Loaded { settings, layers });
@@ -129,7 +134,7 @@ impl Settings {
     }
 
     /// Path, what is wrong, what to do. The bounds are those that config/lgsp.toml names; a test compares.
-    fn out_of_bounds(&self) -> Vec<(&'static str, String, String)> {
+    fn out_of_bounds(&self) -> Vec<Wrong> {
         let bounds = [
             ("node.stop_grace_ms", self.node.stop_grace_ms, 1_000, 600_000),
             ("ledger.partitions", self.ledger.partitions.into(), 1, 256),
@@ -167,19 +172,7 @@ impl Settings {
             ("seal.alarm_after_ms", self.seal.alarm_after_ms, 1_000, 600_000),
             ("seal.stop_after_ms", self.seal.stop_after_ms, 60_000, 86_400_000),
         ];
-        let mut wrong: Vec<_> = bounds
-            .into_iter()
-            .chain(self.vxp.bounds())
-            .chain(self.grpc.bounds())
-            .filter(|(_, value, least, most)| !(least..=most).contains(&value))
-            .map(|(path, value, least, most)| {
-                (
-                    path,
-                    format!("{value} is out of bounds"),
-                    format!("choose {least} to {most}"),
-                )
-            })
-            .collect();
+        let mut wrong = outside(bounds.into_iter().chain(self.vxp.bounds()).chain(self.grpc.bounds()));
         wrong.extend(self.other_mistakes());
         wrong
     }
@@ -207,7 +200,7 @@ impl Settings {
     }
 
     /// What no least and most can say.
-    fn other_mistakes(&self) -> Vec<(&'static str, String, String)> {
+    fn other_mistakes(&self) -> Vec<Wrong> {
         let mut wrong = Vec::new();
         if !matches!(self.ledger.pages_max, 0 | 64..=4_294_967_294) {
             let mend = "choose 0, or 64 to 4294967294".to_owned();
@@ -237,4 +230,21 @@ impl Settings {
         }
         wrong
     }
+}
+
+/// Path, what is wrong, what to do.
+type Wrong = (&'static str, String, String);
+
+/// The numbers that are not within their bounds, of path, value, least and most.
+fn outside(bounds: impl Iterator<Item = (&'static str, u64, u64, u64)>) -> Vec<Wrong> {
+    bounds
+        .filter(|(_, value, least, most)| !(least..=most).contains(&value))
+        .map(|(path, value, least, most)| {
+            (
+                path,
+                format!("{value} is out of bounds"),
+                format!("choose {least} to {most}"),
+            )
+        })
+        .collect()
 }

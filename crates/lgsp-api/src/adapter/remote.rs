@@ -155,6 +155,12 @@ impl Remote {
         }))
     }
 
+    /// The systems that it speaks as, as the node showed them last.
+    #[must_use]
+    pub fn systems(&self) -> Vec<lgsp_types::SystemView> {
+        self.0.view.load().systems.clone()
+    }
+
     /// Waits until the node has let this process in and shown it the registry. Cancel safe.
     pub async fn attached(&self) {
         let mut current = self.0.current.subscribe();

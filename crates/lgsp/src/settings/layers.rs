@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use lgsp_types::ReasonCode;
+use serde::de::DeserializeOwned;
 use toml::de::{DeTable, DeValue};
 use toml::{Table, Value};
 
 use super::problem::{CONFIG_FIELD, CONFIG_SECRET, CONFIG_SYNTAX, CONFIG_UNREADABLE};
-use super::{Problem, Problems, Settings};
+use super::{Problem, Problems};
 
 /// Environment variables of settings begin so; sections and names are parted by two underscores.
 const PREFIX: &str = "LGSP__";
@@ -18,18 +19,32 @@ const RESERVED: &str = "LGSP_";
 /// A settings file is a page or two; more is a mistake, in bytes.
 const FILE_BYTES_MAX: u64 = 1024 * 1024;
 
+/// A file of defaults that is built in.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Reference {
+    /// Where it stands in the tree, as operators know it.
+    pub(crate) name: &'static str,
+    pub(crate) text: &'static str,
+}
+
 /// Where a value came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Origin {
-    Default,
-    File { path: PathBuf, line: usize },
-    Environment { variable: String },
+    /// The reference of this name.
+    Default(&'static str),
+    File {
+        path: PathBuf,
+        line: usize,
+    },
+    Environment {
+        variable: String,
+    },
 }
 
 impl fmt::Display for Origin {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Default => out.write_str("config/lgsp.toml (built in)"),
+            Self::Default(name) => write!(out, "{name} (built in)"),
             Self::File { path, line } => write!(out, "{}:{line}", path.display()),
             Self::Environment { variable } => write!(out, "environment variable {variable}"),
         }
@@ -39,24 +54,26 @@ impl fmt::Display for Origin {
 /// The merged table and the origin of all that is not a default.
 #[derive(Debug)]
 pub(crate) struct Layers {
+    reference: &'static str,
     merged: Table,
     origins: Vec<(String, Origin)>,
 }
 
 impl Layers {
     pub(super) fn read(
-        reference: &str,
+        reference: Reference,
         file: Option<&Path>,
         environment: impl Iterator<Item = (String, String)>,
     ) -> Result<Self, Problems> {
-        let merged = reference.parse::<Table>().map_err(|error| Problem {
+        let merged = reference.text.parse::<Table>().map_err(|error| Problem {
             code: CONFIG_SYNTAX,
-            subject: "config/lgsp.toml".to_owned(),
+            subject: reference.name.to_owned(),
             what: error.message().to_owned(),
-            place: Origin::Default.to_string(),
+            place: Origin::Default(reference.name).to_string(),
             mend: "build the program from an unchanged tree".to_owned(),
         })?;
         let mut layers = Self {
+            reference: reference.name,
             merged,
             origins: Vec::new(),
         };
@@ -91,7 +108,7 @@ impl Layers {
 
     fn origin(&self, path: &str) -> Origin {
         let found = self.origins.iter().rev().find(|(known, _)| known == path);
-        found.map_or(Origin::Default, |(_, origin)| origin.clone())
+        found.map_or(Origin::Default(self.reference), |(_, origin)| origin.clone())
     }
 
     pub(super) fn problem(&self, path: &str, what: String, mend: String) -> Problem {
@@ -105,11 +122,11 @@ impl Layers {
     }
 
     /// Turns the merged table into settings; names, types and bounds of types are checked here.
-    pub(super) fn settings(&self) -> Result<Settings, Problems> {
+    pub(super) fn settings<T: DeserializeOwned>(&self) -> Result<T, Problems> {
         serde_path_to_error::deserialize(self.merged.clone()).map_err(|error| {
             let path = error.path().to_string();
             let what = error.into_inner().message().to_owned();
-            let mend = "write it as config/lgsp.toml says".to_owned();
+            let mend = format!("write it as {} says", self.reference);
             self.problem(&path, what, mend).into()
         })
     }
@@ -195,12 +212,13 @@ impl Layers {
             .trim_start_matches(RESERVED)
             .trim_start_matches('_')
             .to_lowercase();
+        let reference = self.reference;
         let unknown = || Problem {
             code: CONFIG_FIELD,
             subject: variable.to_owned(),
             what: "names no setting".to_owned(),
             place: origin.to_string(),
-            mend: "write LGSP__SECTION__NAME with a section and a name of config/lgsp.toml".to_owned(),
+            mend: format!("write LGSP__SECTION__NAME with a section and a name of {reference}"),
         };
         let (section, key) = path.split_once("__").ok_or_else(unknown)?;
         let known = self.merged.get(section).and_then(Value::as_table).ok_or_else(unknown)?;

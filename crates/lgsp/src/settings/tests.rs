@@ -34,7 +34,7 @@ fn the_reference_alone_is_a_whole_configuration() {
             .layers
             .listed()
             .iter()
-            .all(|(_, _, origin)| *origin == Origin::Default)
+            .all(|(_, _, origin)| matches!(origin, Origin::Default(_)))
     );
 }
 
@@ -150,12 +150,36 @@ fn a_file_that_cannot_be_read_is_named() {
     assert!(problems.to_string().contains("no/such/file.toml"), "{problems}");
 }
 
-/// The bounds that the reference tells are those that are checked.
+/// The bounds that the references tell are those that are checked.
 #[test]
 fn a_number_just_outside_the_bounds_of_the_reference_is_refused() {
+    let node = |overlay: &str| load(Some(overlay), &[]).is_ok();
+    assert!(
+        bounds_that_hold(REFERENCE.text, node) >= 9,
+        "few numbers tell their bounds"
+    );
+    let adapter = |overlay: &str| {
+        let named = "[node]\nurl = \"https://node:1\"\nca = \"a\"\ncertificate = \"b\"\nkey = \"c\"\n";
+        let whole = match overlay.strip_prefix("[node]\n") {
+            Some(rest) => format!("{named}{rest}"),
+            None => format!("{named}{overlay}"),
+        };
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("my.toml");
+        std::fs::write(&path, whole).unwrap();
+        adapter::Settings::load(Some(&path), std::iter::empty()).is_ok()
+    };
+    assert!(
+        bounds_that_hold(adapter::REFERENCE.text, adapter) >= 9,
+        "few numbers tell their bounds"
+    );
+}
+
+/// Holds each number of a reference that tells its bounds against them; how many there are.
+fn bounds_that_hold(reference: &str, is_taken: impl Fn(&str) -> bool) -> usize {
     let mut comment = String::new();
     let (mut section, mut checked) = (String::new(), 0);
-    for line in REFERENCE.lines() {
+    for line in reference.lines() {
         if let Some(name) = line.strip_prefix('[').and_then(|line| line.strip_suffix(']')) {
             section = name.to_owned();
         } else if let Some(text) = line.strip_prefix('#') {
@@ -164,13 +188,10 @@ fn a_number_just_outside_the_bounds_of_the_reference_is_refused() {
             let bounds = comment.rsplit('.').find_map(|part| part.trim().split_once(" to "));
             let bounds = bounds.and_then(|(least, most)| Some((least.parse::<i64>().ok()?, most.parse::<i64>().ok()?)));
             if let (Some((least, most)), Ok(_)) = (bounds, value.parse::<i64>()) {
-                let with = |number: i64| load(Some(&format!("[{section}]\n{name} = {number}\n")), &[]);
+                let with = |number: i64| is_taken(&format!("[{section}]\n{name} = {number}\n"));
+                assert!(with(least) && with(most), "{section}.{name}: {least} to {most}");
                 assert!(
-                    with(least).is_ok() && with(most).is_ok(),
-                    "{section}.{name}: {least} to {most}"
-                );
-                assert!(
-                    with(least - 1).is_err() && with(most + 1).is_err(),
+                    !with(least - 1) && !with(most + 1),
                     "{section}.{name}: {least} to {most}"
                 );
                 checked += 1;
@@ -178,5 +199,5 @@ fn a_number_just_outside_the_bounds_of_the_reference_is_refused() {
             comment.clear();
         }
     }
-    assert!(checked >= 9, "only {checked} numbers tell their bounds");
+    checked
 }

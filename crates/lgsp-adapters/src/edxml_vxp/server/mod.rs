@@ -78,6 +78,9 @@ pub enum BindError {
         #[source]
         source: io::Error,
     },
+    /// Name an address.
+    #[error("no address to listen on is set")]
+    Nowhere,
     /// The machine gives no random bytes: nothing can be done safely.
     #[error("no random bytes are to be had")]
     Random,
@@ -108,7 +111,7 @@ impl Server {
     ) -> Result<Self, BindError> {
         let mut nobody = [0; 32];
         rand::fill(&mut nobody).map_err(|_| BindError::Random)?;
-        let address = settings.listen;
+        let address = settings.listen.ok_or(BindError::Nowhere)?;
         let listen = |source| BindError::Listen { address, source };
         let listener = listener(address).map_err(listen)?;
         let work = TaskTracker::new();

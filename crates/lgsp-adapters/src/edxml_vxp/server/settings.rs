@@ -3,14 +3,17 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 
 /// How the façade listens and what it bears.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
-    /// Address and port of the plain HTTP/1.1 port; TLS is ended before it. Port 0: any free one.
-    pub listen: SocketAddr,
+    /// Address and port of the plain HTTP/1.1 port; TLS is ended before it. Port 0: any free one. None, an empty text: no
+    /// façade is served.
+    #[serde(deserialize_with = "address")]
+    pub listen: Option<SocketAddr>,
     /// Largest packet, in bytes, without the CR LF behind it.
     pub body_max_bytes: u64,
     /// Largest request head (request line and headers together), in bytes.
@@ -63,6 +66,13 @@ impl Settings {
 
     pub(super) fn answer_timeout(&self) -> Duration {
         Duration::from_millis(self.answer_timeout_ms)
+    }
+}
+
+fn address<'de, D: Deserializer<'de>>(text: D) -> Result<Option<SocketAddr>, D::Error> {
+    match String::deserialize(text)?.as_str() {
+        "" => Ok(None),
+        text => text.parse().map(Some).map_err(D::Error::custom),
     }
 }
 

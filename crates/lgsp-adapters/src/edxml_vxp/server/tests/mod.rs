@@ -84,7 +84,7 @@ impl Facade {
 
     fn with(change: impl FnOnce(&mut Settings)) -> Self {
         let Example { vxp: mut settings } = toml::from_str(EXAMPLE).unwrap();
-        settings.listen = "127.0.0.1:0".parse().unwrap();
+        settings.listen = Some("127.0.0.1:0".parse().unwrap());
         change(&mut settings);
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
