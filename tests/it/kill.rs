@@ -22,33 +22,33 @@ const KILLS: u64 = 5;
 const SEED: &str = "LGSP_TESTS_SEED";
 
 #[test]
-fn a_kill_between_an_append_and_its_answer() {
+pub(crate) fn a_kill_between_an_append_and_its_answer() {
     killed_at("after-accept", 9);
 }
 
 #[test]
-fn a_kill_while_a_packet_comes_in() {
+pub(crate) fn a_kill_while_a_packet_comes_in() {
     let swept = killed_at("inside-object", 40);
     assert!(swept > 0, "the packet that was coming in left nothing to be swept");
 }
 
 #[test]
-fn a_kill_inside_a_projection() {
+pub(crate) fn a_kill_inside_a_projection() {
     killed_at("inside-projection", 12);
 }
 
 #[test]
-fn a_kill_before_an_outcome_is_appended() {
+pub(crate) fn a_kill_before_an_outcome_is_appended() {
     killed_at("before-outcome", 7);
 }
 
 #[test]
-fn a_kill_while_a_packet_is_handed_out() {
+pub(crate) fn a_kill_while_a_packet_is_handed_out() {
     killed_at("inside-fetch", 7);
 }
 
 #[test]
-fn kills_at_any_time() {
+pub(crate) fn kills_at_any_time() {
     // The clients of all these tests come in here: a process of their own has to be one of this program's tests.
     if client::was_one() {
         return;
@@ -71,7 +71,7 @@ fn kills_at_any_time() {
 }
 
 /// One kill at the nth passage of a fail point, under load; answers how many files had to be swept afterwards.
-fn killed_at(point: &str, nth: u32) -> usize {
+pub(crate) fn killed_at(point: &str, nth: u32) -> usize {
     let mut node = Node::start_failing_at(home(), point, nth);
     let town = Town::at_work(&node);
     node.wait_marker();

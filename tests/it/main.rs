@@ -1,6 +1,8 @@
 //! One binary for all stories.
 
 #[cfg(test)]
+mod adapter;
+#[cfg(test)]
 mod bad_input;
 #[cfg(test)]
 mod client;

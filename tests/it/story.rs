@@ -1,8 +1,8 @@
 //! The main job: a document crosses from one department's own software to others', and what became of it can be told.
 
 mod evidence;
-mod outcome;
-mod repeat;
+pub(crate) mod outcome;
+pub(crate) mod repeat;
 
 use std::collections::BTreeMap;
 
@@ -68,7 +68,7 @@ fn events(message: &Value) -> Vec<(&str, &str)> {
 }
 
 #[test]
-fn a_document_crosses_to_two_departments_and_what_they_say_of_it_comes_back() {
+pub(crate) fn a_document_crosses_to_two_departments_and_what_they_say_of_it_comes_back() {
     let node = Node::start(Home::new());
     let [mut sender, mut justice, mut province] = [INFORMATION, JUSTICE, PROVINCE].map(|one| one.desk(&node));
     let letter = letter_with_two_files("2451", &[JUSTICE, PROVINCE]);
@@ -194,7 +194,7 @@ fn it_is_told_by_every_name(node: &Node, letter: &DocumentPacket, [doc_id, deliv
 }
 
 #[test]
-fn both_versions_of_the_vendors_library_do_the_whole_job() {
+pub(crate) fn both_versions_of_the_vendors_library_do_the_whole_job() {
     let node = Node::start(Home::new());
     for (number, version) in [("200", SdkVersion::V2_0_0), ("201", SdkVersion::V2_0_1)] {
         let [mut sender, mut receiver] = [INFORMATION, JUSTICE].map(|one| one.desk_of(&node, version));
@@ -223,7 +223,7 @@ fn both_versions_of_the_vendors_library_do_the_whole_job() {
 }
 
 #[test]
-fn what_is_for_a_closed_agency_reaches_the_one_that_followed_it() {
+pub(crate) fn what_is_for_a_closed_agency_reaches_the_one_that_followed_it() {
     let node = Node::start(Home::new());
     let [mut sender, mut receiver] = [INFORMATION, JUSTICE].map(|one| one.desk(&node));
     let closed = Department {
@@ -251,7 +251,7 @@ fn what_is_for_a_closed_agency_reaches_the_one_that_followed_it() {
 }
 
 #[test]
-fn a_letter_that_cannot_reach_everybody_reaches_nobody_and_names_whom_it_could_not() {
+pub(crate) fn a_letter_that_cannot_reach_everybody_reaches_nobody_and_names_whom_it_could_not() {
     let node = Node::start(Home::new());
     let [mut sender, mut receiver] = [INFORMATION, JUSTICE].map(|one| one.desk(&node));
     for (code, error_code, reason) in [

@@ -78,7 +78,7 @@ impl Write for Comparing {
 }
 
 #[test]
-fn two_hundred_megabytes_cross_in_a_few_megabytes_of_memory() {
+pub(crate) fn two_hundred_megabytes_cross_in_a_few_megabytes_of_memory() {
     let node = Node::start(Home::new());
     let packet = large_packet(node.home().root());
     let size = fs::metadata(&packet).unwrap().len();

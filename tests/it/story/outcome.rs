@@ -12,7 +12,7 @@ fn letter_waiting() -> (Node, String, String) {
 }
 
 #[test]
-fn a_failed_delivery_stays_listed_and_is_delivered_late() {
+pub(crate) fn a_failed_delivery_stays_listed_and_is_delivered_late() {
     let (node, doc_id, delivery) = letter_waiting();
     let mut justice = JUSTICE.desk(&node);
     justice.say(&delivery, "fail");
@@ -42,7 +42,7 @@ fn a_failed_delivery_stays_listed_and_is_delivered_late() {
 }
 
 #[test]
-fn after_done_every_word_is_taken_and_changes_nothing() {
+pub(crate) fn after_done_every_word_is_taken_and_changes_nothing() {
     let (node, doc_id, delivery) = letter_waiting();
     let mut justice = JUSTICE.desk(&node);
     justice.say(&delivery, "done");
@@ -68,7 +68,7 @@ fn after_done_every_word_is_taken_and_changes_nothing() {
 }
 
 #[test]
-fn a_soft_mark_shows_in_the_list_and_is_no_fact() {
+pub(crate) fn a_soft_mark_shows_in_the_list_and_is_no_fact() {
     let (node, doc_id, delivery) = letter_waiting();
     let mut justice = JUSTICE.desk(&node);
     let facts = node.fact_counts();
@@ -91,7 +91,7 @@ fn a_soft_mark_shows_in_the_list_and_is_no_fact() {
 }
 
 #[test]
-fn a_word_that_the_axis_does_not_know_is_refused_and_changes_nothing() {
+pub(crate) fn a_word_that_the_axis_does_not_know_is_refused_and_changes_nothing() {
     let (node, doc_id, delivery) = letter_waiting();
     let mut justice = JUSTICE.desk(&node);
     let before = traced(&node, &doc_id);
@@ -106,7 +106,7 @@ fn a_word_that_the_axis_does_not_know_is_refused_and_changes_nothing() {
 }
 
 #[test]
-fn anothers_delivery_is_refused_like_one_that_nobody_has() {
+pub(crate) fn anothers_delivery_is_refused_like_one_that_nobody_has() {
     let (node, doc_id, delivery) = letter_waiting();
     let nobodys = "00000000-0000-4000-8000-000000000000";
     let before = traced(&node, &doc_id);

@@ -5,7 +5,7 @@ use lgsp_adapters::edxml_vxp::client::source::Source;
 use super::*;
 
 #[test]
-fn the_same_packet_has_one_doc_id_through_restarts_and_kills_and_is_delivered_once() {
+pub(crate) fn the_same_packet_has_one_doc_id_through_restarts_and_kills_and_is_delivered_once() {
     let mut node = Node::start(Home::new());
     let packet = written(&letter_with_two_files("10", &[JUSTICE]));
     let doc_id = INFORMATION.desk(&node).send(&packet).unwrap();
@@ -28,7 +28,7 @@ fn the_same_packet_has_one_doc_id_through_restarts_and_kills_and_is_delivered_on
 }
 
 #[test]
-fn the_same_number_with_other_bytes_is_another_document() {
+pub(crate) fn the_same_number_with_other_bytes_is_another_document() {
     let node = Node::start(Home::new());
     let [mut sender, mut receiver] = [INFORMATION, JUSTICE].map(|one| one.desk(&node));
     let mut letter = INFORMATION.letter("11", &[JUSTICE]);
@@ -45,7 +45,7 @@ fn the_same_number_with_other_bytes_is_another_document() {
 
 /// Source: exchange.md 5.1: addressees as written, de-duplicated and sorted.
 #[test]
-fn the_same_addressees_in_any_order_are_the_same_call_and_others_are_another() {
+pub(crate) fn the_same_addressees_in_any_order_are_the_same_call_and_others_are_another() {
     let node = Node::start(Home::new());
     let packet = written(&INFORMATION.letter("12", &[JUSTICE]));
     // A new client for each call: the vendor's never forgets the addressees of an earlier one.

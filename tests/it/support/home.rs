@@ -11,6 +11,7 @@ use toml::{Table, Value};
 
 use super::department::EVERYBODY;
 use super::disk::SmallDisk;
+use super::outside::is_outside;
 use super::program::{run, to_lgsp};
 
 /// Gone when dropped, with all that is in it.
@@ -20,6 +21,8 @@ pub(crate) struct Home {
     disk: Option<SmallDisk>,
     folder: TempDir,
     settings: Table,
+    /// The façade is a process of its own.
+    pub(super) outside: bool,
 }
 
 impl Home {
@@ -29,11 +32,16 @@ impl Home {
             disk: None,
             folder: tempfile::tempdir().unwrap(),
             settings: Table::new(),
+            outside: false,
         };
         home.set("node", "data_dir", text(&home.data()));
         home.set("log", "format", "json");
         home.set("vxp", "listen", "127.0.0.1:0");
         home.set("registry", "files", vec![text(&super::data("registry/test.toml"))]);
+        if is_outside() {
+            home.outside = true;
+            home.expect_adapter();
+        }
         for department in EVERYBODY {
             write_secret(&home.secret_of(department.system), department.secret.as_bytes());
         }
@@ -110,10 +118,20 @@ impl Home {
         write_secret(&self.secret_of(reference), secret.as_bytes());
     }
 
+    /// What is set of the façade.
+    pub(super) fn vxp_settings(&self) -> Table {
+        self.settings["vxp"].as_table().unwrap().clone()
+    }
+
     /// Writes the settings and says where.
     pub(crate) fn settings_file(&self) -> PathBuf {
         let path = self.root().join("lgsp.toml");
-        fs::write(&path, self.settings.to_string()).unwrap();
+        let mut settings = self.settings.clone();
+        if self.outside {
+            let vxp = settings["vxp"].as_table_mut().unwrap();
+            vxp.insert("listen".to_owned(), "".into());
+        }
+        fs::write(&path, settings.to_string()).unwrap();
         path
     }
 }

@@ -8,6 +8,7 @@ mod home;
 mod lines;
 mod link;
 mod node;
+mod outside;
 mod program;
 
 use std::path::PathBuf;
@@ -17,6 +18,7 @@ pub(crate) use desk::{Way, written, written_status};
 pub(crate) use home::Home;
 pub(crate) use lines::Lines;
 pub(crate) use node::Node;
+pub(crate) use outside::{Outside, facade_outside};
 pub(crate) use program::{Ended, run, run_into, to_lgsp};
 
 /// A file or folder of tests/data.

@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use super::Home;
 use super::arrival::arrives;
 use super::lines::Lines;
+use super::outside::Outside;
 use super::program::{self, Ended};
 
 /// Longest wait for a node to serve, to stop, or to come to a fail point.
@@ -25,6 +26,8 @@ pub(crate) struct Node {
     home: Home,
     process: Option<Process>,
     vxp: String,
+    /// The façade, where it is a process of its own.
+    outside: Option<Outside>,
     /// Empty: it is not served.
     grpc: String,
     /// The public key of the log, as it was at the first start.
@@ -34,9 +37,9 @@ pub(crate) struct Node {
 }
 
 #[derive(Debug)]
-struct Process {
-    child: Child,
-    log: Arc<Lines>,
+pub(super) struct Process {
+    pub(super) child: Child,
+    pub(super) log: Arc<Lines>,
 }
 
 impl Node {
@@ -55,6 +58,7 @@ impl Node {
             home,
             process: None,
             vxp: String::new(),
+            outside: None,
             grpc: String::new(),
             log_key: String::new(),
             earlier_log: String::new(),
@@ -93,6 +97,14 @@ impl Node {
         });
         let serving = serving.unwrap_or_else(|| panic!("the node does not serve:\n{}", log.text()));
         (self.vxp, self.grpc) = serving;
+        if self.home.outside {
+            // It outlives its node, and finds it again.
+            match &self.outside {
+                Some(outside) => self.home.announce(outside),
+                None => self.outside = Some(self.home.start_adapter(&self.grpc)),
+            }
+            self.vxp = self.outside().vxp().to_owned();
+        }
     }
 
     pub(crate) fn home(&self) -> &Home {
@@ -107,6 +119,22 @@ impl Node {
     /// URL of the façade.
     pub(crate) fn vxp(&self) -> &str {
         &self.vxp
+    }
+
+    /// The façade, where it is a process of its own.
+    pub(crate) fn outside(&self) -> &Outside {
+        self.outside.as_ref().unwrap()
+    }
+
+    /// Takes the façade from the node, to stop or kill it; [`Self::start_outside`] starts another.
+    pub(crate) fn take_outside(&mut self) -> Outside {
+        self.outside.take().unwrap()
+    }
+
+    pub(crate) fn start_outside(&mut self) {
+        let outside = self.home.start_adapter(&self.grpc);
+        self.vxp = outside.vxp().to_owned();
+        self.outside = Some(outside);
     }
 
     /// URL of gRPC.
