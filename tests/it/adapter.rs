@@ -1,5 +1,8 @@
 //! The façade in a process of its own: the stories of the façade inside a node are true of it too, and those of its own.
 
+mod hostile;
+mod process;
+
 use crate::support::facade_outside;
 use crate::{kill, story, streaming};
 

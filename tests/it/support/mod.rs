@@ -18,7 +18,7 @@ pub(crate) use desk::{Way, written, written_status};
 pub(crate) use home::Home;
 pub(crate) use lines::Lines;
 pub(crate) use node::Node;
-pub(crate) use outside::{Outside, facade_outside};
+pub(crate) use outside::facade_outside;
 pub(crate) use program::{Ended, run, run_into, to_lgsp};
 
 /// A file or folder of tests/data.
