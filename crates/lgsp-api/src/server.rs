@@ -112,7 +112,7 @@ impl Server {
         connections: mpsc::Receiver<Connection>,
         stop: CancellationToken,
     ) -> Result<(), ServerError> {
-        let parts = self.parts;
+        let (parts, leave) = (self.parts, self.leave);
         let (health, health_service) = tonic_health::server::health_reporter();
         let common = Common {
             exchange: Arc::clone(&parts.exchange),
@@ -147,7 +147,7 @@ impl Server {
         let incoming = ReceiverStream::new(connections).map(Ok::<_, io::Error>);
         let stopping = async move {
             stop.cancelled().await;
-            self.leave.cancel();
+            leave.cancel();
             health.set_not_serving::<ExchangeServer<ExchangeService>>().await;
             health.set_not_serving::<OperationsServer<OperationsService>>().await;
         };
