@@ -2,6 +2,7 @@
 
 mod hostile;
 mod process;
+mod python;
 
 use crate::support::facade_outside;
 use crate::{kill, story, streaming};

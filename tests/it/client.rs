@@ -68,7 +68,10 @@ fn a_person_sends_a_letter_with_a_file_and_another_one_takes_it_into_a_folder() 
     let again: Value = serde_json::from_str(&again.out).unwrap();
     assert_eq!(again["repeat"], true);
     assert!(sent.out.starts_with(again["message_id"].as_str().unwrap()), "{sent:?}");
-    assert!(sent.out.ends_with(again["note"].as_str().unwrap().trim_end()), "{sent:?}");
+    assert!(
+        sent.out.ends_with(again["note"].as_str().unwrap().trim_end()),
+        "{sent:?}"
+    );
 
     let receiver = node.endpoint_by_token(JUSTICE, "receive");
     let inbox = node.home().root().join("inbox");

@@ -10,6 +10,7 @@ mod link;
 mod node;
 mod outside;
 mod program;
+mod python;
 
 use std::path::PathBuf;
 
@@ -20,6 +21,7 @@ pub(crate) use lines::Lines;
 pub(crate) use node::Node;
 pub(crate) use outside::facade_outside;
 pub(crate) use program::{Ended, run, run_into, to_lgsp};
+pub(crate) use python::python;
 
 /// A file or folder of tests/data.
 pub(crate) fn data(path: &str) -> PathBuf {
