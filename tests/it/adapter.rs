@@ -1,5 +1,9 @@
 //! The façade in a process of its own: the stories of the façade inside a node are true of it too, and those of its own.
 
+mod hostile;
+mod process;
+mod python;
+
 use crate::support::facade_outside;
 use crate::{kill, story, streaming};
 

@@ -1,7 +1,7 @@
 //! SIGKILL in the middle of the work: nothing that was answered is lost, nothing comes twice, everybody just goes on.
 
 mod client;
-mod town;
+pub(crate) mod town;
 
 use std::env;
 use std::fs::{self, File, FileTimes};
@@ -80,7 +80,7 @@ pub(crate) fn killed_at(point: &str, nth: u32) -> usize {
     ends_well(node, town)
 }
 
-fn home() -> Home {
+pub(crate) fn home() -> Home {
     let mut home = Home::new();
     // So often that kills meet the sealer too.
     home.set("seal", "interval_ms", 100);
@@ -88,7 +88,7 @@ fn home() -> Home {
 }
 
 /// Everybody works on to the end; then their own counts are held against each other, and against the ledger.
-fn ends_well(mut node: Node, town: Town) -> usize {
+pub(crate) fn ends_well(mut node: Node, town: Town) -> usize {
     let told = town.work_to_the_end();
     told.met_the_kill();
     told.nothing_lost_nothing_doubled();

@@ -71,13 +71,34 @@ pub struct ServerError(#[from] tonic_reflection::server::Error);
 pub struct Server {
     parts: ServerParts,
     tasks: TaskTracker,
+    gateway: Gateway,
+    /// Adapter processes are told to leave.
+    leave: CancellationToken,
 }
 
 impl Server {
     #[must_use]
     pub fn new(parts: ServerParts) -> Self {
-        let tasks = TaskTracker::new();
-        Self { parts, tasks }
+        let (tasks, leave) = (TaskTracker::new(), CancellationToken::new());
+        let gateway = GatewayParts {
+            exchange: Arc::clone(&parts.exchange),
+            objects: Arc::clone(&parts.objects),
+            roster: Arc::clone(&parts.roster),
+            clock: Arc::clone(&parts.clock),
+            settings: parts.gateway.clone(),
+        };
+        Self {
+            gateway: Gateway::new(gateway, tasks.clone(), leave.clone()),
+            parts,
+            tasks,
+            leave,
+        }
+    }
+
+    /// The adapters that run as processes, as one adapter to the exchange.
+    #[must_use]
+    pub fn adapters(&self) -> Gateway {
+        self.gateway.clone()
     }
 
     /// Serves connections until `stop`; then ends streams, lets calls in progress end, and answers.
@@ -91,7 +112,7 @@ impl Server {
         connections: mpsc::Receiver<Connection>,
         stop: CancellationToken,
     ) -> Result<(), ServerError> {
-        let parts = self.parts;
+        let (parts, leave) = (self.parts, self.leave);
         let (health, health_service) = tonic_health::server::health_reporter();
         let common = Common {
             exchange: Arc::clone(&parts.exchange),
@@ -100,14 +121,6 @@ impl Server {
             tasks: self.tasks.clone(),
             stop: stop.clone(),
         };
-        let gateway = GatewayParts {
-            exchange: Arc::clone(&parts.exchange),
-            objects: Arc::clone(&common.objects),
-            roster: parts.roster,
-            clock: Arc::clone(&parts.clock),
-            settings: parts.gateway,
-        };
-        let gateway = Gateway::new(gateway, self.tasks.clone(), stop.clone());
         let operations = OperationsService::new(common.clone(), Arc::clone(&parts.operations));
         let exchange = ExchangeServer::new(ExchangeService::new(common, parts.operations))
             .max_decoding_message_size(REQUEST_MAX_BYTES);
@@ -128,12 +141,13 @@ impl Server {
             .add_service(registry)
             .add_service(OperationsServer::new(operations.clone()))
             .add_service(AuditServer::new(operations))
-            .add_service(AdapterGatewayServer::new(gateway).max_decoding_message_size(REQUEST_MAX_BYTES))
+            .add_service(AdapterGatewayServer::new(self.gateway).max_decoding_message_size(REQUEST_MAX_BYTES))
             .add_optional_service(v1)
             .add_optional_service(v1alpha);
         let incoming = ReceiverStream::new(connections).map(Ok::<_, io::Error>);
         let stopping = async move {
             stop.cancelled().await;
+            leave.cancel();
             health.set_not_serving::<ExchangeServer<ExchangeService>>().await;
             health.set_not_serving::<OperationsServer<OperationsService>>().await;
         };

@@ -18,7 +18,7 @@ const LETTERS: u32 = 12;
 const TIME_LIMIT: Duration = Duration::from_secs(90);
 
 /// Their processes, one that sends and one that receives for each department.
-pub(super) struct Town {
+pub(crate) struct Town {
     clients: Vec<Client>,
     journal: Arc<Lines>,
 }
@@ -30,7 +30,7 @@ struct Client {
 
 impl Town {
     /// Starts everybody.
-    pub(super) fn at_work(node: &Node) -> Self {
+    pub(crate) fn at_work(node: &Node) -> Self {
         let (reader, writer) = io::pipe().unwrap();
         let data = node.home().data();
         let clients = DEPARTMENTS.iter().flat_map(|department| {
@@ -54,7 +54,7 @@ impl Town {
     }
 
     /// Waits until so many steps were taken since the beginning, or all.
-    pub(super) fn wait_for_steps(&self, steps: u64) {
+    pub(crate) fn wait_for_steps(&self, steps: u64) {
         let taken = Cell::new(0);
         self.journal.wait_for(TIME_LIMIT, |line| {
             taken.set(taken.get() + u64::from(Line::read(line).is_some()));

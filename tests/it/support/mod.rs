@@ -10,6 +10,7 @@ mod link;
 mod node;
 mod outside;
 mod program;
+mod python;
 
 use std::path::PathBuf;
 
@@ -18,8 +19,9 @@ pub(crate) use desk::{Way, written, written_status};
 pub(crate) use home::Home;
 pub(crate) use lines::Lines;
 pub(crate) use node::Node;
-pub(crate) use outside::{Outside, facade_outside};
+pub(crate) use outside::facade_outside;
 pub(crate) use program::{Ended, run, run_into, to_lgsp};
+pub(crate) use python::python;
 
 /// A file or folder of tests/data.
 pub(crate) fn data(path: &str) -> PathBuf {

@@ -123,7 +123,10 @@ impl Home {
         let path = self.data().join("node.json");
         let mut announcement: Value = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
         announcement["vxp"] = outside.vxp.clone().into();
-        fs::write(&path, announcement.to_string()).unwrap();
+        // Whole at any moment, as a node writes it.
+        let next = path.with_extension("next");
+        fs::write(&next, announcement.to_string()).unwrap();
+        fs::rename(next, path).unwrap();
     }
 }
 
@@ -162,13 +165,5 @@ impl Outside {
         let status = self.process.child.wait().unwrap();
         assert!(status.success(), "the adapter stopped with {status}:\n{}", self.log());
         self.log()
-    }
-
-    /// Most memory the process ever had, in KiB.
-    pub(crate) fn vm_hwm_kb(&self) -> u64 {
-        let pid = Pid::from_child(&self.process.child).as_raw_nonzero();
-        let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
-        line.trim().trim_end_matches(" kB").parse().unwrap()
     }
 }

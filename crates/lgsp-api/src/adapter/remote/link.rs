@@ -92,6 +92,8 @@ impl Link {
             {
                 self.asked.quiet().await;
                 self.table.quiet().await;
+                // The node has nothing in flight either, and ends it.
+                self.line.end().wait().await;
             }
         };
         if timeout(grace, ended).await.is_err() {
