@@ -8,6 +8,7 @@
 //! | `service` | one file or folder for each service |
 //! | `server` | all of it together, and the limits of HTTP/2 |
 //! | `status` | what a caller is told when a call is not done |
+//! | `taken` | the end of connections whose far side takes nothing |
 //! | `client` | a channel to a node |
 
 mod client;
@@ -18,6 +19,7 @@ mod server;
 mod service;
 mod settings;
 mod status;
+mod taken;
 
 pub use client::{ConnectError, Endpoint, Link, Told, connect};
 pub use identity::caller::{Callers, IdentifyError, Principal, Proof};

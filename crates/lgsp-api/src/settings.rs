@@ -1,6 +1,7 @@
 //! The gRPC server's settings: raw numbers with their units; defaults and bounds stand in config/lgsp.toml under `[grpc]`.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde::Deserialize;
 
@@ -45,6 +46,8 @@ pub struct Settings {
     pub streams_max: u32,
     /// Open streams in the whole node.
     pub node_streams_max: u32,
+    /// A far side that brings no whole request, or takes nothing, in so long is cut off, in milliseconds.
+    pub no_progress_timeout_ms: u64,
     /// Whether callers may ask what services there are.
     pub reflection: bool,
 }
@@ -52,7 +55,7 @@ pub struct Settings {
 impl Settings {
     /// Path, value, least and most of every bounded number; whoever loads the settings refuses what is outside.
     #[must_use]
-    pub fn bounds(&self) -> [(&'static str, u64, u64, u64); 10] {
+    pub fn bounds(&self) -> [(&'static str, u64, u64, u64); 11] {
         const MIB: u64 = 1024 * 1024;
         [
             ("grpc.handshake_timeout_ms", self.handshake_timeout_ms, 100, 60_000),
@@ -75,6 +78,7 @@ impl Settings {
             ),
             ("grpc.streams_max", self.streams_max.into(), 1, 10_000),
             ("grpc.node_streams_max", self.node_streams_max.into(), 1, 100_000),
+            ("grpc.no_progress_timeout_ms", self.no_progress_timeout_ms, 100, 600_000),
         ]
     }
 
@@ -96,6 +100,11 @@ impl Settings {
             connections_max: self.connections_max,
             handshakes_max: self.handshakes_max,
         }
+    }
+
+    #[must_use]
+    pub fn patience(&self) -> Duration {
+        Duration::from_millis(self.no_progress_timeout_ms)
     }
 
     #[must_use]

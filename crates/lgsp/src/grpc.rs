@@ -77,6 +77,7 @@ impl Grpc {
             callers: Callers::new(settings.domain.clone(), tokens, Arc::clone(&clock)),
             limits: Limits::new(settings.limits()),
             clock,
+            patience: settings.patience(),
             reflection: settings.reflection,
         });
         Ok(Some(Self {
