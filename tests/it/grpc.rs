@@ -1,10 +1,14 @@
 //! The public interface: departments' systems that send and receive by gRPC, on a real node over real TLS.
 
 mod follow;
+mod greedy;
 mod letter;
+mod misread;
 mod receive;
 mod refused;
+mod rude;
 mod upload;
+mod wire;
 
 use std::time::Duration;
 
@@ -20,8 +24,13 @@ use letter::{INFORMATION, JUSTICE, PROVINCE, delivered, letter, listed};
 const TIME_LIMIT: Duration = Duration::from_secs(30);
 
 fn node() -> Node {
+    node_with(|_| {})
+}
+
+fn node_with(set: impl FnOnce(&mut Home)) -> Node {
     let mut home = Home::new();
     home.serve_grpc();
+    set(&mut home);
     Node::start(home)
 }
 

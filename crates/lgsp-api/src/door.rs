@@ -8,22 +8,24 @@ use std::mem;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::header::AUTHORIZATION;
+use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http_body::{Body as HttpBody, Frame, SizeHint};
+use lgsp_types::Unavailable;
 use prost::Message as _;
+use tokio::time::{Sleep, sleep};
 use tonic::Status;
 use tonic::body::Body;
 use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::identity::caller::Callers;
-use crate::identity::certificate::Peer;
 use crate::identity::limits::{Held, Limits};
 use crate::identity::who::Who;
-use crate::status::ToStatus as _;
+use crate::status::{ToStatus as _, explain, too_late};
+use crate::taken::{Answering, Given, Line};
 
 /// What anybody may ask who got through the handshake: load balancers have no names here.
 const FOR_ANYBODY: &str = "/grpc.health.v1.Health/";
@@ -44,6 +46,8 @@ pub(crate) struct Door(Arc<Inner>);
 struct Inner {
     callers: Callers,
     limits: Limits,
+    /// How long a call with one request may take to bring it.
+    patience: Duration,
     /// Calls that go on for as long as the caller likes, by path; every other one has one request and one answer.
     streaming: HashSet<String>,
 }
@@ -55,11 +59,12 @@ struct Stay {
 }
 
 impl Door {
-    pub(crate) fn new(callers: Callers, limits: Limits) -> Self {
+    pub(crate) fn new(callers: Callers, limits: Limits, patience: Duration) -> Self {
         let streaming = streaming_paths();
         Self(Arc::new(Inner {
             callers,
             limits,
+            patience,
             streaming,
         }))
     }
@@ -72,13 +77,14 @@ impl Door {
         let Inner {
             callers,
             limits,
+            patience,
             streaming,
         } = &*self.0;
         let (mut parts, body) = call.into_parts();
-        let peer = parts.extensions.get::<Peer>();
-        let peer = peer.ok_or_else(|| Status::internal("a call without a connection"))?;
+        let line = parts.extensions.get::<Line>();
+        let line = line.ok_or_else(|| Unavailable::new("a call without a connection").status())?;
         let authorization = parts.headers.get_all(AUTHORIZATION);
-        let principal = callers.identify(peer, authorization.iter().map(http::HeaderValue::as_bytes));
+        let principal = callers.identify(&line.peer, authorization.iter().map(http::HeaderValue::as_bytes));
         let principal = principal.map_err(|error| error.status())?;
         let now = Instant::now();
         limits.call(principal.who(), now).map_err(|error| error.status())?;
@@ -93,6 +99,8 @@ impl Door {
                 limits: limits.clone(),
                 who: principal.who().clone(),
                 bytes: Arc::clone(&bytes),
+                patience: *patience,
+                late: Box::pin(sleep(*patience)),
             };
             (Body::new(metered), None)
         };
@@ -148,6 +156,10 @@ where
     }
 
     fn call(&mut self, call: Call) -> Self::Future {
+        if !is_grpc(&call) {
+            return Box::pin(async { Ok(no_grpc()) });
+        }
+        let given = call.extensions().get::<Line>().map(|line| line.given.clone());
         // The clone has not said that it is ready; the one that has takes the call.
         let next = self.inner.clone();
         let mut ready = mem::replace(&mut self.inner, next);
@@ -158,15 +170,35 @@ where
                 Err(status) => return Ok(status.into_http()),
             };
             let mut answer = ready.call(call).await?;
-            let Some(stay) = stay else { return Ok(answer) };
-            if let Some(room) = answer.extensions_mut().remove::<AnswerRoom>() {
-                *lock(&stay.bytes) = room.take();
-            } else {
-                lock(&stay.bytes).clear();
+            explain(answer.headers_mut());
+            if let Some(stay) = &stay {
+                let room = answer.extensions_mut().remove::<AnswerRoom>();
+                *lock(&stay.bytes) = room.map(|room| room.take()).unwrap_or_default();
             }
-            Ok(answer.map(|body| Body::new(Kept { body, _stay: stay })))
+            let answering = given.as_ref().map(Given::answering);
+            Ok(answer.map(|body| {
+                Body::new(Kept {
+                    body,
+                    answering,
+                    _stay: stay,
+                })
+            }))
         })
     }
+}
+
+/// Source: the gRPC protocol over HTTP/2, Content-Type.
+fn is_grpc(call: &Call) -> bool {
+    let kind = call.headers().get(CONTENT_TYPE).map(http::HeaderValue::as_bytes);
+    let rest = kind.and_then(|kind| kind.strip_prefix(b"application/grpc"));
+    rest.is_some_and(|rest| matches!(rest, b"" | b"+proto") || rest.starts_with(b";"))
+}
+
+/// As the protocol wants it: whoever does not speak gRPC reads no status of it.
+fn no_grpc() -> Answer {
+    let mut answer = Answer::new(Body::empty());
+    *answer.status_mut() = http::StatusCode::UNSUPPORTED_MEDIA_TYPE;
+    answer
 }
 
 /// Room that a service took for its answer; kept until the answer has left.
@@ -187,12 +219,14 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A request whose bytes are counted as they come.
+/// A request whose bytes are counted as they come, and that comes in time.
 struct Metered {
     body: Body,
     limits: Limits,
     who: Who,
     bytes: Arc<Mutex<Vec<Held>>>,
+    patience: Duration,
+    late: Pin<Box<Sleep>>,
 }
 
 impl HttpBody for Metered {
@@ -201,6 +235,9 @@ impl HttpBody for Metered {
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
         let polled = Pin::new(&mut self.body).poll_frame(cx);
+        if polled.is_pending() && self.late.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(Some(Err(too_late(self.patience))));
+        }
         if let Poll::Ready(Some(Ok(frame))) = &polled
             && let Some(data) = frame.data_ref()
         {
@@ -221,10 +258,11 @@ impl HttpBody for Metered {
     }
 }
 
-/// An answer that has in use what its call has.
+/// An answer that has in use what its call has, and must be taken.
 struct Kept {
     body: Body,
-    _stay: Stay,
+    answering: Option<Answering>,
+    _stay: Option<Stay>,
 }
 
 impl HttpBody for Kept {
@@ -232,7 +270,18 @@ impl HttpBody for Kept {
     type Error = Status;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        Pin::new(&mut self.body).poll_frame(cx)
+        if let Some(answering) = &self.answering {
+            answering.asked();
+        }
+        let mut polled = Pin::new(&mut self.body).poll_frame(cx);
+        if let Poll::Ready(Some(Ok(frame))) = &mut polled {
+            if let Some(trailers) = frame.trailers_mut() {
+                explain(trailers);
+            } else if let Some(answering) = &self.answering {
+                answering.gave();
+            }
+        }
+        polled
     }
 
     fn is_end_stream(&self) -> bool {

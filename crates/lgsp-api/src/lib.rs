@@ -9,6 +9,7 @@
 //! | `server` | all of it together, and the limits of HTTP/2 |
 //! | `status` | what a caller is told when a call is not done |
 //! | `adapter` | adapters as processes: the node's side, and the process's |
+//! | `taken` | the end of connections whose far side takes nothing |
 //! | `client` | a channel to a node |
 
 mod adapter;
@@ -20,6 +21,7 @@ mod server;
 mod service;
 mod settings;
 mod status;
+mod taken;
 
 pub use adapter::gateway::{Gateway, GatewayParts, GatewaySettings};
 pub use adapter::remote::{Remote, RemoteSettings};

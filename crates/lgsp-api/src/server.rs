@@ -18,19 +18,18 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tonic::codegen::tokio_stream::wrappers::ReceiverStream;
-use tonic::transport::server::Connected;
 use tracing::warn;
 
 use crate::adapter::gateway::{Gateway, GatewayParts, GatewaySettings};
 use crate::door::Door;
 use crate::identity::caller::Callers;
-use crate::identity::certificate::Peer;
 use crate::identity::limits::Limits;
 use crate::identity::listen::Connection;
 use crate::service::Common;
 use crate::service::exchange::ExchangeService;
 use crate::service::operations::OperationsService;
 use crate::service::registry::RegistryService;
+use crate::taken::Watched;
 
 /// Largest request: a chunk of 1 MiB, or a message with its longest texts.
 const REQUEST_MAX_BYTES: usize = 2 * 1024 * 1024;
@@ -58,6 +57,8 @@ pub struct ServerParts {
     pub callers: Callers,
     pub limits: Limits,
     pub clock: Clock,
+    /// How long a far side may bring nothing, or take nothing, while something is due.
+    pub patience: Duration,
     /// Whether callers may ask what there is.
     pub reflection: bool,
 }
@@ -118,6 +119,7 @@ impl Server {
             exchange: Arc::clone(&parts.exchange),
             objects: parts.objects,
             limits: parts.limits.clone(),
+            patience: parts.patience,
             tasks: self.tasks.clone(),
             stop: stop.clone(),
         };
@@ -135,7 +137,7 @@ impl Server {
         health.set_serving::<ExchangeServer<ExchangeService>>().await;
         health.set_serving::<OperationsServer<OperationsService>>().await;
         let routes = builder()
-            .layer(Door::new(parts.callers, parts.limits))
+            .layer(Door::new(parts.callers, parts.limits, parts.patience))
             .add_service(health_service)
             .add_service(exchange)
             .add_service(registry)
@@ -144,7 +146,9 @@ impl Server {
             .add_service(AdapterGatewayServer::new(self.gateway).max_decoding_message_size(REQUEST_MAX_BYTES))
             .add_optional_service(v1)
             .add_optional_service(v1alpha);
-        let incoming = ReceiverStream::new(connections).map(Ok::<_, io::Error>);
+        let patience = parts.patience;
+        let incoming = ReceiverStream::new(connections)
+            .map(move |connection| Ok::<_, io::Error>(Watched::new(connection, patience)));
         let stopping = async move {
             stop.cancelled().await;
             leave.cancel();
@@ -175,14 +179,6 @@ fn builder() -> tonic::transport::Server {
         .http2_keepalive_timeout(Some(KEEPALIVE))
         .max_connection_age(CONNECTION_AGE_MAX)
         .max_connection_age_grace(CONNECTION_AGE_GRACE)
-}
-
-impl Connected for Connection {
-    type ConnectInfo = Peer;
-
-    fn connect_info(&self) -> Peer {
-        self.peer().clone()
-    }
 }
 
 impl fmt::Debug for Server {

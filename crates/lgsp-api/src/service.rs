@@ -5,12 +5,14 @@ pub(crate) mod history;
 pub(crate) mod operations;
 pub(crate) mod registry;
 
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use lgsp_types::{AdapterId, Caller, Exchange, ObjectReader, ReasonCode, Refusal};
+use lgsp_types::{AdapterId, Caller, Exchange, ObjectReader, Unavailable};
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
+use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 use tonic::{Request, Status};
 
 use crate::identity::caller::Principal;
@@ -21,8 +23,6 @@ use crate::status::{ToStatus as _, forbidden};
 
 /// Who passes on what comes through gRPC, as facts name it.
 const ADAPTER: &str = "grpc";
-/// How long a stream may bring nothing, or take nothing, while something is due.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What all services share.
 #[derive(Clone, Debug)]
@@ -30,6 +30,8 @@ pub(crate) struct Common {
     pub(crate) exchange: Arc<dyn Exchange>,
     pub(crate) objects: Arc<dyn ObjectReader>,
     pub(crate) limits: Limits,
+    /// How long a stream may bring nothing while something is due.
+    pub(crate) patience: Duration,
     /// Streams' own work.
     pub(crate) tasks: TaskTracker,
     /// Cancelled when the node stops: streams end.
@@ -37,6 +39,14 @@ pub(crate) struct Common {
 }
 
 impl Common {
+    /// Begins a part of a stream's work as a task of its own, which ends when nobody waits for it any more.
+    ///
+    /// Parts are never polled in their stream's loop: while it waits for a far side to take an answer, they would stand
+    /// still with whatever they hold, such as a turn at the store, and with them everybody who waits for that.
+    pub(crate) fn begin<T: Send + 'static>(&self, part: impl Future<Output = T> + Send + 'static) -> Part<T> {
+        Part(AbortOnDropHandle::new(self.tasks.spawn(part)))
+    }
+
     /// Takes room for bytes, as soon as there is some; a stream pauses where a single call would be refused.
     pub(crate) async fn room(&self, who: &Who, bytes: u64) -> Result<Held, LimitError> {
         loop {
@@ -55,11 +65,24 @@ impl Common {
     }
 }
 
+/// A part of a stream's work.
+pub(crate) struct Part<T>(AbortOnDropHandle<T>);
+
+impl<T> Future for Part<T> {
+    /// The error: it broke off, by a mistake of ours.
+    type Output = Result<T, Status>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let polled = Pin::new(&mut self.0).poll(cx);
+        polled.map_err(|error| Unavailable::new(error).status())
+    }
+}
+
 /// Who makes this call, whose credential is for calls of this kind.
 pub(crate) fn principal<T>(request: &Request<T>, scope: Scope) -> Result<Principal, Status> {
     let principal = request.extensions().get::<Principal>().cloned();
     // Only the door lets calls in.
-    let principal = principal.ok_or_else(|| Status::internal("a call that did not come through the door"))?;
+    let principal = principal.ok_or_else(|| Unavailable::new("a call that did not come through the door").status())?;
     principal.need(scope).map_err(|refusal| forbidden(&refusal))?;
     Ok(principal)
 }
@@ -69,7 +92,7 @@ pub(crate) fn caller(principal: &Principal) -> Result<Caller, Status> {
     let system = principal.system().map_err(|refusal| forbidden(&refusal))?.clone();
     let adapter = match principal.through() {
         Some(adapter) => adapter.clone(),
-        None => AdapterId::parse(ADAPTER).map_err(|_| Status::internal("a name of ours is none"))?,
+        None => AdapterId::parse(ADAPTER).map_err(|error| Unavailable::new(error).status())?,
     };
     Ok(Caller { system, adapter })
 }
@@ -77,17 +100,6 @@ pub(crate) fn caller(principal: &Principal) -> Result<Caller, Status> {
 /// The node stops; what was not answered was perhaps done.
 pub(crate) fn stopping() -> Status {
     crate::status::node_stops()
-}
-
-/// A stream that its far side left lying.
-pub(crate) fn out_of_patience() -> Status {
-    let refusal = Refusal::new(
-        ReasonCode::new("STREAM_IDLE"),
-        "/",
-        format!("nothing came, or nothing was taken, for {} seconds", PATIENCE.as_secs()),
-        "open a new stream when there is something",
-    );
-    crate::status::too_late(&refusal)
 }
 
 pub(crate) fn limited(error: &LimitError) -> Status {

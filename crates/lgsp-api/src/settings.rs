@@ -1,6 +1,7 @@
 //! The gRPC server's settings: raw numbers with their units; defaults and bounds stand in config/lgsp.toml under `[grpc]`.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde::Deserialize;
 
@@ -49,6 +50,8 @@ pub struct Settings {
     pub adapter_calls_in_flight_max: u32,
     /// How often an adapter process and the node say that they live, in milliseconds; three missed end the stream.
     pub adapter_health_interval_ms: u32,
+    /// A far side that brings no whole request, or takes nothing, in so long is cut off, in milliseconds.
+    pub no_progress_timeout_ms: u64,
     /// Whether callers may ask what services there are.
     pub reflection: bool,
 }
@@ -56,7 +59,7 @@ pub struct Settings {
 impl Settings {
     /// Path, value, least and most of every bounded number; whoever loads the settings refuses what is outside.
     #[must_use]
-    pub fn bounds(&self) -> [(&'static str, u64, u64, u64); 12] {
+    pub fn bounds(&self) -> [(&'static str, u64, u64, u64); 13] {
         const MIB: u64 = 1024 * 1024;
         [
             ("grpc.handshake_timeout_ms", self.handshake_timeout_ms, 100, 60_000),
@@ -91,6 +94,7 @@ impl Settings {
                 1_000,
                 60_000,
             ),
+            ("grpc.no_progress_timeout_ms", self.no_progress_timeout_ms, 100, 600_000),
         ]
     }
 
@@ -112,6 +116,11 @@ impl Settings {
             connections_max: self.connections_max,
             handshakes_max: self.handshakes_max,
         }
+    }
+
+    #[must_use]
+    pub fn patience(&self) -> Duration {
+        Duration::from_millis(self.no_progress_timeout_ms)
     }
 
     #[must_use]

@@ -26,12 +26,17 @@ const TEXT_MAX_BYTES: usize = 300;
 
 const CONTENT_DAMAGED: ReasonCode = ReasonCode::new("CONTENT_DAMAGED");
 const KEY_CONFLICT: ReasonCode = ReasonCode::new("KEY_CONFLICT");
+const ENCODING_UNKNOWN: ReasonCode = ReasonCode::new("ENCODING_UNKNOWN");
+const MESSAGE_MALFORMED: ReasonCode = ReasonCode::new("MESSAGE_MALFORMED");
+const MESSAGE_TOO_LARGE: ReasonCode = ReasonCode::new("MESSAGE_TOO_LARGE");
+const METHOD_UNKNOWN: ReasonCode = ReasonCode::new("METHOD_UNKNOWN");
 const NOT_FOUND: ReasonCode = ReasonCode::new("NOT_FOUND");
 const NO_ROOM: ReasonCode = ReasonCode::new("NO_ROOM");
 const NODE_BUSY: ReasonCode = ReasonCode::new("NODE_BUSY");
 const NODE_TROUBLE: ReasonCode = ReasonCode::new("NODE_TROUBLE");
 const OBJECT_TOO_LARGE: ReasonCode = ReasonCode::new("OBJECT_TOO_LARGE");
 const OUTCOME_UNKNOWN: ReasonCode = ReasonCode::new("OUTCOME_UNKNOWN");
+const STREAM_IDLE: ReasonCode = ReasonCode::new("STREAM_IDLE");
 const WITHDRAWN: ReasonCode = ReasonCode::new("WITHDRAWN");
 
 /// An error that ends a call.
@@ -217,9 +222,67 @@ pub(crate) fn not_found(refusal: &Refusal) -> Status {
     told(Code::NotFound, refusal, None)
 }
 
-/// The caller was away too long.
-pub(crate) fn too_late(refusal: &Refusal) -> Status {
-    told(Code::DeadlineExceeded, refusal, None)
+/// What was begun did not come in time.
+pub(crate) fn too_late(patience: Duration) -> Status {
+    let what = format!("what was begun did not come within {} ms", patience.as_millis());
+    let mend = "begin again when all of it is there to be sent";
+    told(
+        Code::DeadlineExceeded,
+        &Refusal::new(STREAM_IDLE, "/", what, mend),
+        None,
+    )
+}
+
+/// Gives a call that ended below the services, where bytes become messages, a reason and what to do.
+///
+/// The library calls what it cannot read INTERNAL, as if it were our trouble; all of ours has details.
+pub(crate) fn explain(headers: &mut http::HeaderMap) {
+    let Some(status) = Status::from_header_map(headers).filter(|status| status.details().is_empty()) else {
+        return;
+    };
+    let (code, reason, what, mend) = match status.code() {
+        Code::Internal => (
+            Code::InvalidArgument,
+            MESSAGE_MALFORMED,
+            "what came is no message of this method",
+            "send protobuf, uncompressed, as the method's .proto file says",
+        ),
+        Code::OutOfRange => (
+            Code::InvalidArgument,
+            MESSAGE_TOO_LARGE,
+            "one message is larger than any may be",
+            "send less at a time; files are uploaded in chunks",
+        ),
+        Code::Unimplemented if headers.contains_key("grpc-accept-encoding") => (
+            Code::Unimplemented,
+            ENCODING_UNKNOWN,
+            "messages are not read in this encoding",
+            "send them uncompressed",
+        ),
+        Code::Unimplemented => (
+            Code::Unimplemented,
+            METHOD_UNKNOWN,
+            "there is no such method",
+            "call one that the .proto files, or server reflection, name",
+        ),
+        Code::Ok
+        | Code::Cancelled
+        | Code::Unknown
+        | Code::InvalidArgument
+        | Code::DeadlineExceeded
+        | Code::NotFound
+        | Code::AlreadyExists
+        | Code::PermissionDenied
+        | Code::ResourceExhausted
+        | Code::FailedPrecondition
+        | Code::Aborted
+        | Code::Unavailable
+        | Code::DataLoss
+        | Code::Unauthenticated => return,
+    };
+    let explained = told(code, &Refusal::new(reason, "/", what, mend), None);
+    // What is left as it was is no worse.
+    drop(explained.add_header(headers));
 }
 
 /// The node stops; what was not answered was perhaps done.

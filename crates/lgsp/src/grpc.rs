@@ -82,6 +82,7 @@ impl Grpc {
             gateway: ports.gateway,
             limits: Limits::new(settings.limits()),
             clock,
+            patience: settings.patience(),
             reflection: settings.reflection,
         });
         Ok(Some(Self {

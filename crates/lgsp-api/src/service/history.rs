@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 use tonic::Status;
 use tonic::codegen::tokio_stream::wrappers::ReceiverStream;
 
-use super::{Common, PATIENCE, out_of_patience, stopping};
+use super::{Common, stopping};
 use crate::status::{ToStatus as _, refused};
 
 /// Facts that are asked for at a time.
@@ -93,8 +93,8 @@ impl<T: Send + 'static> Following<T> {
                     *next = happened.offset + 1;
                 }
                 let answer = (self.write)(happened, write_cursor(&self.next));
-                let sent = self.answers.send_timeout(Ok(answer), PATIENCE).await;
-                sent.map_err(|_| out_of_patience())?;
+                // Where nobody takes answers, the connection ends, and this with it: see `taken`.
+                self.answers.send(Ok(answer)).await.map_err(|_| stopping())?;
             }
             self.next = page.next;
             if page.complete {

@@ -1,6 +1,7 @@
 //! Receiving on a stream: deliveries go out as they come, in order, as many as the receiver gave credit for.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
@@ -21,8 +22,8 @@ use super::send::status_message;
 use crate::identity::caller::Principal;
 use crate::identity::limits::Held;
 use crate::identity::who::Who;
-use crate::service::{Common, PATIENCE, out_of_patience, stopping};
-use crate::status::{ToStatus as _, refused};
+use crate::service::{Common, stopping};
+use crate::status::{ToStatus as _, refused, too_late};
 
 /// Deliveries that one stream may have handed out and not heard of, and most credit.
 const OUTSTANDING_MAX: usize = 64;
@@ -61,7 +62,7 @@ pub(super) fn begin(
         caller,
         answers,
     };
-    common.tasks.spawn(receiving.run(requests));
+    common.tasks.spawn(Arc::new(receiving).run(requests));
     // The room of an answer is given back when the connection takes it.
     Box::pin(ReceiverStream::new(stream).map(|(answer, _room)| answer))
 }
@@ -134,7 +135,7 @@ impl State {
 }
 
 impl Receiving {
-    async fn run(self, mut requests: Streaming<v1::ReceiveRequest>) {
+    async fn run(self: Arc<Self>, mut requests: Streaming<v1::ReceiveRequest>) {
         let ended = match self.first(&mut requests).await {
             Ok(state) => self.hand_out(state, &mut requests).await,
             Err(status) => Err(status),
@@ -145,8 +146,9 @@ impl Receiving {
     }
 
     async fn first(&self, requests: &mut Streaming<v1::ReceiveRequest>) -> Result<State, Status> {
-        let first = timeout(PATIENCE, requests.message()).await;
-        let first = first.map_err(|_| out_of_patience())??;
+        let patience = self.common.patience;
+        let first = timeout(patience, requests.message()).await;
+        let first = first.map_err(|_| too_late(patience))??;
         let Some(Asked::Begin(begin)) = first.and_then(|request| request.request) else {
             let what = "the first request has none";
             return Err(wrong(BEGIN_MISSING, "begin", what, "begin with `begin`"));
@@ -160,7 +162,11 @@ impl Receiving {
     }
 
     /// Until the receiver has ended the stream and every word of it is answered, or the node stops.
-    async fn hand_out(&self, mut state: State, requests: &mut Streaming<v1::ReceiveRequest>) -> Result<(), Status> {
+    async fn hand_out(
+        self: &Arc<Self>,
+        mut state: State,
+        requests: &mut Streaming<v1::ReceiveRequest>,
+    ) -> Result<(), Status> {
         // Asked for before the first look, so that nothing falls between the two.
         let mut arrivals = self.common.exchange.arrivals();
         let mut fetching = FuturesOrdered::new();
@@ -169,17 +175,24 @@ impl Receiving {
         while open || !settling.is_empty() {
             if open && state.may_look() {
                 let chosen = self.look(&mut state).await;
-                fetching.extend(chosen.into_iter().map(|row| self.fetch(row)));
+                let fetch = |row| self.common.begin(Arc::clone(self).fetch(row));
+                fetching.extend(chosen.into_iter().map(fetch));
             }
             let not_before = state.not_before;
             tokio::select! {
                 biased;
                 () = self.answers.closed() => return Ok(()),
                 () = self.common.stop.cancelled() => return Err(stopping()),
-                Some(settled) = settling.next() => self.tell(&mut state, settled).await?,
-                Some((row, fetched)) = fetching.next() => self.hand(&mut state, row, fetched).await?,
+                Some(settled) = settling.next() => self.tell(&mut state, settled?).await?,
+                Some(fetched) = fetching.next() => {
+                    let (row, fetched) = fetched?;
+                    self.hand(&mut state, row, fetched).await?;
+                }
                 request = requests.message(), if open && settling.len() < SETTLING_MAX => match request? {
-                    Some(request) => settling.extend(asked(&mut state, request)?.map(|word| self.settle(word))),
+                    Some(request) => {
+                        let word = asked(&mut state, request)?;
+                        settling.extend(word.map(|word| self.common.begin(Arc::clone(self).settle(word))));
+                    }
                     None => open = false,
                 },
                 Some(()) = arrivals.next() => state.look = true,
@@ -220,7 +233,7 @@ impl Receiving {
         }
     }
 
-    async fn fetch(&self, row: OpenDelivery) -> (OpenDelivery, Result<(Fetched, Held), Status>) {
+    async fn fetch(self: Arc<Self>, row: OpenDelivery) -> (OpenDelivery, Result<(Fetched, Held), Status>) {
         let fetched = async {
             // Before its size is known: as much as it may have.
             let room = self.common.room(&self.who, PAYLOAD_ROOM).await;
@@ -256,7 +269,7 @@ impl Receiving {
         }
     }
 
-    async fn settle(&self, word: v1::AcknowledgeDeliveryRequest) -> Settled {
+    async fn settle(self: Arc<Self>, word: v1::AcknowledgeDeliveryRequest) -> Settled {
         // As it came, but never more than an id has.
         let delivery: String = word.delivery_id.chars().take(ID_MAX_CHARS).collect();
         let mut ended = None;
@@ -301,8 +314,8 @@ impl Receiving {
         let response = response.map(|response| v1::ReceiveResponse {
             response: Some(response),
         });
-        let sent = self.answers.send_timeout((response, room), PATIENCE).await;
-        sent.map_err(|_| out_of_patience())
+        // Where nobody takes answers, the connection ends, and this with it: see `taken`.
+        self.answers.send((response, room)).await.map_err(|_| stopping())
     }
 }
 

@@ -1,9 +1,11 @@
 //! Sending: one message, or many on a stream, each answered in its place.
 
 use std::collections::HashMap;
+use std::pin::pin;
+use std::sync::Arc;
 
-use futures_util::StreamExt as _;
-use futures_util::stream::FuturesOrdered;
+use futures_util::stream::{self, FuturesOrdered};
+use futures_util::{Stream, StreamExt as _};
 use lgsp_proto::exchange::v1;
 use lgsp_proto::{read_message, write_receipt};
 use lgsp_types::{Caller, Digest, ReasonCode, Receipt, Refusal, Rejection, Role, Staged};
@@ -15,8 +17,9 @@ use tonic::{Status, Streaming};
 
 use super::{Answers, ExchangeService};
 use crate::identity::caller::Principal;
+use crate::identity::limits::Held;
 use crate::identity::who::Who;
-use crate::service::{PATIENCE, limited, out_of_patience, stopping};
+use crate::service::{Part, limited, stopping};
 use crate::status::{ToStatus as _, refused};
 
 /// Answers of one stream that are outstanding at most, in number and in bytes of their requests.
@@ -98,7 +101,7 @@ impl ExchangeService {
             caller,
             answers,
         };
-        self.common.tasks.spawn(sending.run(requests));
+        self.common.tasks.spawn(Arc::new(sending).run(requests));
         Box::pin(ReceiverStream::new(stream))
     }
 }
@@ -111,6 +114,13 @@ struct Sending {
     answers: mpsc::Sender<Result<v1::PublishStreamResponse, Status>>,
 }
 
+/// One request of a stream.
+struct Asked {
+    message: Option<v1::Message>,
+    size: usize,
+    room: Held,
+}
+
 /// A message's place among those of its order key: it goes when the one before it has its answer.
 struct Turn {
     before: Option<CancellationToken>,
@@ -118,9 +128,10 @@ struct Turn {
 }
 
 impl Sending {
-    async fn run(self, mut requests: Streaming<v1::PublishStreamRequest>) {
-        let mut outstanding = FuturesOrdered::new();
+    async fn run(self: Arc<Self>, requests: Streaming<v1::PublishStreamRequest>) {
+        let mut outstanding = FuturesOrdered::<Part<(v1::PublishStreamResponse, usize)>>::new();
         let (mut bytes, mut turns) = (0, HashMap::new());
+        let mut requests = pin!(self.read(requests));
         let mut index = 0;
         let mut end = None;
         while end.is_none() || !outstanding.is_empty() {
@@ -128,23 +139,27 @@ impl Sending {
             tokio::select! {
                 biased;
                 () = self.answers.closed() => return,
-                Some((answer, size)) = outstanding.next() => {
-                    bytes -= size;
-                    if !self.answer(Ok(answer)).await {
+                Some(published) = outstanding.next() => {
+                    let answer = published.map(|(answer, size)| {
+                        bytes -= size;
+                        answer
+                    });
+                    if !self.answer(answer).await {
                         return;
                     }
                 }
                 () = self.service.common.stop.cancelled(), if end.is_none() => end = Some(Err(stopping())),
-                request = requests.message(), if reading => match request {
-                    Ok(Some(request)) => {
-                        let size = request.encoded_len();
+                request = requests.next(), if reading => match request {
+                    Some(Ok(request)) => {
+                        let size = request.size;
                         let turn = take_turn(&mut turns, request.message.as_ref());
-                        outstanding.push_back(self.publish(index, request.message, size, turn));
+                        let publishing = Arc::clone(&self).publish(index, request, turn);
+                        outstanding.push_back(self.service.common.begin(publishing));
                         index += 1;
                         bytes += size;
                     }
-                    Ok(None) => end = Some(Ok(())),
-                    Err(status) => end = Some(Err(status)),
+                    None => end = Some(Ok(())),
+                    Some(Err(status)) => end = Some(Err(status)),
                 },
             }
         }
@@ -155,32 +170,43 @@ impl Sending {
 
     /// False: nobody takes answers any more.
     async fn answer(&self, answer: Result<v1::PublishStreamResponse, Status>) -> bool {
-        match self.answers.send_timeout(answer, PATIENCE).await {
-            Ok(()) => true,
-            Err(mpsc::error::SendTimeoutError::Closed(_)) => false,
-            Err(mpsc::error::SendTimeoutError::Timeout(_)) => {
-                // The far side may still come back to read why.
-                drop(self.answers.try_send(Err(out_of_patience())));
-                false
-            }
-        }
+        // Where nobody takes answers, the connection ends, and this with it: see `taken`.
+        self.answers.send(answer).await.is_ok()
+    }
+
+    /// The requests, each with room for it: without room the next one is not read.
+    fn read(&self, requests: Streaming<v1::PublishStreamRequest>) -> impl Stream<Item = Result<Asked, Status>> {
+        let begin = Some(requests);
+        stream::unfold(begin, async |requests| {
+            let mut requests = requests?;
+            let request = match requests.message().await {
+                Ok(Some(request)) => request,
+                Ok(None) => return None,
+                Err(status) => return Some((Err(status), None)),
+            };
+            let size = request.encoded_len();
+            let message = request.message;
+            let asked = match self.service.common.room(&self.who, size as u64).await {
+                Ok(room) => Ok(Asked { message, size, room }),
+                Err(error) => Err(limited(&error)),
+            };
+            Some((asked, Some(requests)))
+        })
     }
 
     async fn publish(
-        &self,
+        self: Arc<Self>,
         index: u64,
-        message: Option<v1::Message>,
-        size: usize,
+        asked: Asked,
         turn: Option<Turn>,
     ) -> (v1::PublishStreamResponse, usize) {
         if let Some(before) = turn.as_ref().and_then(|turn| turn.before.as_ref()) {
             before.cancelled().await;
         }
         self.service.common.turn(&self.who).await;
-        let sent = match self.service.common.room(&self.who, size as u64).await {
-            Ok(_room) => self.service.send(&self.caller, message).await,
-            Err(error) => Err(limited(&error)),
-        };
+        let Asked { message, size, room } = asked;
+        let sent = self.service.send(&self.caller, message).await;
+        drop(room);
         let outcome = match sent {
             Ok(receipt) => v1::publish_stream_response::Outcome::Receipt(write_receipt(&receipt)),
             Err(status) => v1::publish_stream_response::Outcome::Error(status_message(&status)),

@@ -15,14 +15,16 @@ use tonic::{Status, Streaming};
 use super::ExchangeService;
 use crate::identity::who::Who;
 use crate::random::random;
-use crate::service::{PATIENCE, limited, out_of_patience};
-use crate::status::{ToStatus as _, come_again_for, refused};
+use crate::service::limited;
+use crate::status::{ToStatus as _, come_again_for, refused, too_late};
 
 /// Finished uploads that may wait for their message, of one system and in all.
 const WAITING_MAX_OF_ONE: usize = 400;
 const WAITING_MAX: usize = 10_000;
 /// What waits longer is forgotten; the node sweeps its bytes in the same time by default.
 const WAITING_LONGEST: Duration = Duration::from_secs(24 * 3600);
+/// When to come again where too many wait: messages that name them take a while.
+const RETRY_UPLOADS: Duration = Duration::from_secs(60);
 /// Most bytes of one chunk.
 const CHUNK_MAX_BYTES: usize = 1024 * 1024;
 
@@ -91,9 +93,9 @@ impl ExchangeService {
     ) -> Result<v1::UploadAttachmentResponse, Status> {
         if !self.uploads.room(&caller.system, Instant::now()) {
             let what = "too many finished uploads wait for their message";
-            return Err(come_again_for(UPLOADS_WAITING, what, PATIENCE));
+            return Err(come_again_for(UPLOADS_WAITING, what, RETRY_UPLOADS));
         }
-        let start = match next(&mut requests).await?.and_then(|request| request.part) {
+        let start = match self.next(&mut requests).await?.and_then(|request| request.part) {
             Some(Part::Start(start)) => start,
             Some(Part::Chunk(_)) | None => {
                 return Err(wrong(
@@ -107,7 +109,7 @@ impl ExchangeService {
         let start = read_upload_start(start).map_err(|wrong| refused(&wrong))?;
         let upload = self.common.exchange.upload(caller).await;
         let mut upload = upload.map_err(|error| error.status())?;
-        while let Some(request) = next(&mut requests).await? {
+        while let Some(request) = self.next(&mut requests).await? {
             let chunk = match request.part {
                 Some(Part::Chunk(chunk)) => chunk,
                 Some(Part::Start(_)) => {
@@ -141,14 +143,16 @@ impl ExchangeService {
         let upload = Some(v1::Upload { handle });
         Ok(v1::UploadAttachmentResponse { upload, attachment })
     }
-}
 
-async fn next(
-    requests: &mut Streaming<v1::UploadAttachmentRequest>,
-) -> Result<Option<v1::UploadAttachmentRequest>, Status> {
-    timeout(PATIENCE, requests.message())
-        .await
-        .map_err(|_| out_of_patience())?
+    async fn next(
+        &self,
+        requests: &mut Streaming<v1::UploadAttachmentRequest>,
+    ) -> Result<Option<v1::UploadAttachmentRequest>, Status> {
+        let patience = self.common.patience;
+        timeout(patience, requests.message())
+            .await
+            .map_err(|_| too_late(patience))?
+    }
 }
 
 fn wrong(code: ReasonCode, path: &str, what: impl Into<String>, mend: &str) -> Status {
