@@ -3,6 +3,8 @@
 mod client;
 mod cluster;
 mod ends;
+#[cfg(feature = "floor")]
+pub mod floor;
 mod manifest;
 mod open;
 mod reader;
