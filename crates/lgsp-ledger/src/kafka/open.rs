@@ -167,7 +167,10 @@ fn create(path: &Path, manifest: &Manifest, settings: &Settings, handle: Handle)
         return Err(OpenError::OtherManifest { path: path.to_owned() });
     }
     let topics = Topics::new(settings, handle)?;
-    let found = topics.mismatches(manifest)?;
+    let found = match kept {
+        Some(_) => topics.mismatches_of_known(manifest)?,
+        None => topics.mismatches(manifest)?,
+    };
     if found.is_none() && kept.is_some() {
         return Err(OpenError::TopicLost {
             topic: manifest.name.clone(),
@@ -277,7 +280,7 @@ fn without_mistakes(settings: &Settings) -> Result<(), OpenError> {
 }
 
 fn as_the_manifest_says(topics: &Topics, manifest: &Manifest) -> Result<(), OpenError> {
-    match topics.mismatches(manifest)? {
+    match topics.mismatches_of_known(manifest)? {
         None => Err(OpenError::TopicLost {
             topic: manifest.name.clone(),
         }),

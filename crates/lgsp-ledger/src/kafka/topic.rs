@@ -53,6 +53,18 @@ impl Topics {
         Ok(Some(differs.collect()))
     }
 
+    /// [`Topics::mismatches`] of a topic that was there: a broker that was just started does not know of it yet.
+    pub(super) fn mismatches_of_known(&self, manifest: &Manifest) -> Result<Option<Vec<Mismatch>>, OpenError> {
+        let begin = Instant::now();
+        loop {
+            let mismatches = self.mismatches(manifest)?;
+            if mismatches.is_some() || begin.elapsed() > self.timeout {
+                return Ok(mismatches);
+            }
+            std::thread::sleep(PAUSE);
+        }
+    }
+
     /// Makes the topic and waits until it has its partitions and a leader for each.
     pub(super) fn make(&self, manifest: &Manifest) -> Result<(), OpenError> {
         let wanted = wanted(manifest);

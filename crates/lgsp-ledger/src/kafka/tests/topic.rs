@@ -164,7 +164,7 @@ async fn a_topic_that_was_made_anew_behind_our_back_stops_the_ledger() {
     let again = Kafka::open(&stage.path(), &stage.settings()).await;
     assert!(matches!(again, Err(OpenError::Damaged { offset: 0, .. })), "{again:?}");
     delete(&stage, &stage.name()).await;
-    let gone = Kafka::open(&stage.path(), &stage.settings()).await;
+    let gone = Kafka::open(&stage.path(), &stage.impatient()).await;
     assert!(matches!(gone, Err(OpenError::TopicLost { .. })), "{gone:?}");
     let manifest = Manifest {
         name: stage.name(),
@@ -172,7 +172,7 @@ async fn a_topic_that_was_made_anew_behind_our_back_stops_the_ledger() {
         ..stage.next_manifest(2)
     };
     let path = stage.path().with_file_name(format!("{}.kafka", manifest.name));
-    let remade = Kafka::create(&path, manifest, &stage.settings()).await;
+    let remade = Kafka::create(&path, manifest, &stage.impatient()).await;
     assert!(
         matches!(remade, Err(OpenError::TopicLost { .. })),
         "made again in its place: {remade:?}"
@@ -285,6 +285,8 @@ async fn an_offset_without_a_record_is_damage() {
     })
     .await
     .unwrap();
+    // The marker is written after the commit was answered.
+    ledger.grown(0, 2).await.unwrap();
     assert_eq!(
         ledger.end(0).await.unwrap(),
         4,
