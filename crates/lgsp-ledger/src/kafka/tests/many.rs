@@ -120,7 +120,12 @@ fn unknown(answers: &Answers) -> usize {
 async fn brokers_are_killed_one_after_the_other_and_nothing_acknowledged_is_lost() {
     let mut stage = stage::three().await;
     let ledger = Arc::new(stage.ledger(PARTITIONS).await);
-    let impatient = Kafka::open(&stage.path(), &stage.impatient()).await.unwrap();
+    // As another node has it.
+    let other = stage.path().with_added_extension("of-another-node");
+    Kafka::create(&other, ledger.manifest().clone(), &stage.settings())
+        .await
+        .unwrap();
+    let impatient = Kafka::open(&other, &stage.impatient()).await.unwrap();
     let stream = Stream::start(&ledger);
     stream.more(500).await;
     stage.cluster.kill(2).unwrap();

@@ -120,6 +120,11 @@ async fn a_topic_is_made_once_and_a_second_node_takes_it_as_it_is() {
     let (grown, ()) = tokio::join!(theirs.grown(1, 0), put(&ours, 1, 1));
     assert_eq!(grown.unwrap(), 1);
     assert_eq!(theirs.read(1, 0, ALL).await.unwrap()[0].record, text(1, 0));
+    let twice = Kafka::open(&path, &settings).await;
+    assert!(matches!(twice, Err(OpenError::Locked { .. })), "{twice:?}");
+    let beside = Kafka::open_read_only(&path, &settings).await.unwrap();
+    let read = spawn_blocking(move || beside.entries(1, 0).unwrap().collect::<Result<Vec<_>, _>>());
+    assert_eq!(read.await.unwrap().unwrap(), theirs.read(1, 0, ALL).await.unwrap());
     let mut more = manifest;
     more.partitions = 3;
     let refused = Kafka::create(&path, more, &settings).await;
