@@ -1,5 +1,6 @@
 //! The settings: config/lgsp.toml is the default and the reference; a file and the environment say what differs.
 
+mod kafka;
 mod layers;
 mod problem;
 #[cfg(test)]
@@ -27,6 +28,7 @@ pub(crate) struct Settings {
     pub(crate) node: Node,
     pub(crate) log: Log,
     pub(crate) ledger: Ledger,
+    pub(crate) kafka: kafka::Kafka,
     pub(crate) registry: Registry,
     pub(crate) objects: Objects,
     pub(crate) exchange: Exchange,
@@ -60,9 +62,17 @@ pub(crate) enum LogFormat {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Ledger {
+    pub(crate) kind: LedgerKind,
     pub(crate) name: String,
     pub(crate) partitions: u32,
     pub(crate) pages_max: u32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum LedgerKind {
+    Local,
+    Kafka,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -169,6 +179,7 @@ impl Settings {
         ];
         let mut wrong: Vec<_> = bounds
             .into_iter()
+            .chain(self.kafka.bounds())
             .chain(self.vxp.bounds())
             .chain(self.grpc.bounds())
             .filter(|(_, value, least, most)| !(least..=most).contains(&value))
@@ -231,6 +242,9 @@ impl Settings {
             ));
         }
         wrong.extend(self.grpc_mistakes());
+        if self.ledger.kind == LedgerKind::Kafka {
+            wrong.extend(self.kafka.mistakes(self.vxp.answer_timeout_ms));
+        }
         if let Err(error) = crate::log::directives(&self.log.filter) {
             let mend = "write a severity (error, warn, info, debug, trace) or directives like `info,lgsp=debug`";
             wrong.push(("log.filter", error, mend.to_owned()));
