@@ -17,6 +17,8 @@ mod grpc;
 #[cfg(test)]
 mod identity;
 #[cfg(test)]
+mod kafka;
+#[cfg(test)]
 mod kill;
 #[cfg(test)]
 mod node_life;

@@ -1,5 +1,6 @@
 //! The Kafka ledger: one topic, acks from all in-sync replicas, readers that are assigned their place.
 
+mod beside;
 mod client;
 mod cluster;
 mod ends;
@@ -27,12 +28,14 @@ use tokio::task::spawn_blocking;
 use tokio::time::{sleep, timeout};
 use tracing::error;
 
+pub(crate) use beside::TopicLog;
 pub use cluster::{Cluster, ClusterError};
 pub use manifest::Manifest;
 pub use open::{Made, Mismatch, OpenError};
 pub use settings::{Mistake, Settings, Tls};
 
 use crate::ledger::{Append, Cause, Entry, Ledger, RECORD_BYTES_MAX, ReadError, ReadLimit, Refusal};
+use crate::local::Lock;
 use ends::Ends;
 use reader::{Reader, Stop, Stretch};
 use tail::{Doubt, Tail};
@@ -59,6 +62,8 @@ pub struct Kafka {
     read_patience: Duration,
     doubt: Duration,
     thread: Mutex<Option<JoinHandle<()>>>,
+    /// One process writes down what was seen last; it is given back at the close.
+    lock: Mutex<Option<Lock>>,
 }
 
 impl Kafka {
@@ -84,6 +89,7 @@ impl Kafka {
             Arc::clone(&self.tail),
         );
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let lock = self.lock.lock().unwrap_or_else(PoisonError::into_inner).take();
         move || {
             tail.stop();
             writer.close();
@@ -91,6 +97,7 @@ impl Kafka {
                 error!("the ledger's tail ended early");
             }
             reader.close();
+            drop(lock);
         }
     }
 
@@ -244,6 +251,10 @@ impl Ledger for Kafka {
             .wait(partition, |known| known.end > past)
             .await
             .map(|known| known.end)
+    }
+
+    async fn close(&self) {
+        Self::close(self).await;
     }
 }
 

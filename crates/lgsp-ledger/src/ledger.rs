@@ -48,6 +48,10 @@ pub trait Ledger: Send + Sync + Debug {
     /// # Errors
     /// [`ReadError::Closed`] once no record can come any more.
     async fn grown(&self, partition: u32, past: u64) -> Result<u64, ReadError>;
+
+    /// Takes no more records, waits for the answers of those that it took, and lets go of what it holds. Again: does
+    /// nothing.
+    async fn close(&self);
 }
 
 /// What became of an append.

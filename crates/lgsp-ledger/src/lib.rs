@@ -3,8 +3,9 @@
 //! | where | what |
 //! |---|---|
 //! | `ledger` | the trait [`Ledger`] and its answers |
-//! | `local` | [`Local`]: one SQLite file, one writer thread, group commit; [`Reader`]: beside a running writer |
+//! | `local` | [`Local`]: one SQLite file, one writer thread, group commit |
 //! | `kafka` | [`kafka::Kafka`]: one topic of Apache Kafka; [`kafka::Cluster`]: brokers of one's own for demo and tests |
+//! | `reader` | [`Reader`]: beside a running writer, of either kind |
 //! | `conformance` | what every ledger has to pass (cargo feature `conformance`) |
 
 #[cfg(any(test, feature = "conformance"))]
@@ -12,10 +13,10 @@ pub mod conformance;
 pub mod kafka;
 mod ledger;
 mod local;
+mod reader;
 #[cfg(test)]
 mod twin;
 
 pub use ledger::{Append, Appended, Cause, Entry, Ledger, RECORD_BYTES_MAX, ReadError, ReadLimit, Refusal};
-pub use local::{
-    Clock, CreateError, Entries, Local, Manifest, OpenError, PARTITIONS_MAX, Reader, Settings, is_ledger_name,
-};
+pub use local::{Clock, CreateError, Local, Manifest, OpenError, PARTITIONS_MAX, Settings, is_ledger_name};
+pub use reader::{Entries, Reader};

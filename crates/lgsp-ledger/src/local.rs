@@ -25,11 +25,12 @@ use tokio::sync::{oneshot, watch};
 use tracing::error;
 
 pub use check::{Manifest, OpenError};
+pub(crate) use file::Lock;
 pub use file::{CreateError, PARTITIONS_MAX, is_ledger_name};
-pub use reader::{Entries, Reader};
+pub(crate) use reader::FileLog;
 
 use crate::ledger::{Append, Entry, Ledger, RECORD_BYTES_MAX, ReadError, ReadLimit, Refusal};
-use file::Lock;
+use crate::reader::Reader;
 use pen::Pen;
 use pool::Pool;
 use queue::{Inlet, Waiting};
@@ -117,7 +118,7 @@ impl Local {
     /// # Errors
     /// [`OpenError`], never [`OpenError::Locked`].
     pub fn open_read_only(path: &Path) -> Result<Reader, OpenError> {
-        Reader::open(path)
+        FileLog::open(path)
     }
 
     /// What the ledger says of itself.
@@ -193,6 +194,10 @@ impl Ledger for Local {
         let mut end = self.watched(partition)?.clone();
         let grown = end.wait_for(|end| *end > past).await;
         grown.map(|end| *end).map_err(|_| ReadError::Closed)
+    }
+
+    async fn close(&self) {
+        Self::close(self).await;
     }
 }
 

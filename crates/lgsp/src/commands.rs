@@ -7,6 +7,7 @@ mod ca;
 mod client;
 mod config;
 mod demo;
+mod ledger;
 mod rebuild;
 mod secret;
 mod serve;
@@ -39,6 +40,8 @@ pub(crate) enum Command {
     Rebuild(rebuild::Rebuild),
     /// Show the settings and where each comes from, or check them
     Config(config::Config),
+    /// Make the topics of a ledger on Kafka, or tell that they are there
+    Ledger(ledger::Ledgers),
     /// Make a certificate authority for a small installation, issue and revoke certificates
     Ca(ca::Ca),
     /// Make, list and revoke bearer tokens of a node
@@ -65,6 +68,7 @@ impl Command {
             Self::Verify(verify) => verify.run(),
             Self::Rebuild(rebuild) => rebuild.run(),
             Self::Config(config) => config.run(),
+            Self::Ledger(ledgers) => ledgers.run(),
             Self::Ca(ca) => ca.run(),
             Self::Token(tokens) => tokens.run(),
             Self::Secret(secrets) => secrets.run(),
@@ -108,6 +112,14 @@ impl Failure {
         Self {
             code: 2,
             error: problems.into(),
+        }
+    }
+
+    /// Wrong usage.
+    pub(crate) fn wrong(error: impl Into<Box<dyn Error>>) -> Self {
+        Self {
+            code: 2,
+            error: error.into(),
         }
     }
 

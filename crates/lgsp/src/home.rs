@@ -69,6 +69,15 @@ impl Home {
         self.root.join("ledger/control.ledger")
     }
 
+    /// What this node keeps of the topic of the data ledger.
+    pub(crate) fn data_topic(&self) -> PathBuf {
+        self.root.join("ledger/data.kafka")
+    }
+
+    pub(crate) fn control_topic(&self) -> PathBuf {
+        self.root.join("ledger/control.kafka")
+    }
+
     pub(crate) fn store(&self) -> PathBuf {
         self.root.join("store.sqlite")
     }
@@ -94,36 +103,51 @@ impl Home {
         self.root.join("keys").join(name)
     }
 
-    /// Makes what is missing: folders, ledgers, keys. A folder that has a ledger but not its keys is refused.
-    pub(crate) fn prepare(&self, ledger: (&str, u32), node_id: &str, now: UnixMs) -> Result<Keys, HomeError> {
+    /// Makes what is missing: folders, keys. A folder that has a ledger but not its keys is refused.
+    pub(crate) fn keys(&self, ledger: &str, node_id: &str) -> Result<Keys, HomeError> {
         for folder in ["", "ledger", "keys", "secrets", "audit"] {
             let path = self.root.join(folder);
             let made = DirBuilder::new().recursive(true).mode(0o700).create(&path);
             made.map_err(|source| HomeError::Io { path, source })?;
         }
-        let (name, partitions) = ledger;
-        let fresh = !self.data_ledger().exists() && !self.control_ledger().exists();
+        let ledgers = [
+            self.data_ledger(),
+            self.control_ledger(),
+            self.data_topic(),
+            self.control_topic(),
+        ];
+        let fresh = !ledgers.iter().any(|ledger| ledger.exists());
         let keys = Keys {
             ids: IdKey::new(&self.secret("id.key", fresh)?),
             node: NoteKey::from_seed(&format!("{node_id}.node"), &self.secret("node.key", fresh)?)?,
-            log: NoteKey::from_seed(&format!("lgsp/{name}"), &self.secret("log.key", fresh)?)?,
+            log: NoteKey::from_seed(&format!("lgsp/{ledger}"), &self.secret("log.key", fresh)?)?,
         };
         self.publish_vkey("node.vkey", &keys.node)?;
         self.publish_vkey("log.vkey", &keys.log)?;
+        Ok(keys)
+    }
+
+    /// Makes the local ledgers where they are missing.
+    pub(crate) fn local_ledgers(&self, name: &str, partitions: u32, now: UnixMs) -> Result<(), HomeError> {
         // The control ledger first: a crash between the two leaves a data folder that the next start completes.
         for (path, name, partitions) in [
             (self.control_ledger(), format!("{name}.control"), 1),
             (self.data_ledger(), name.to_owned(), partitions),
         ] {
             if !path.exists() {
-                // A log is sealed, empty, before it is first written: where there is a checkpoint, there was a ledger.
-                if self.audit().join(format!("{name}-0.checkpoint")).exists() {
-                    return Err(HomeError::LedgerLost { path });
-                }
+                self.not_lost(&path, &name)?;
                 Local::create(&path, &name, partitions, now.0)?;
             }
         }
-        Ok(keys)
+        Ok(())
+    }
+
+    /// A log is sealed, empty, before it is first written: where there is a checkpoint, there was a ledger.
+    pub(crate) fn not_lost(&self, path: &Path, name: &str) -> Result<(), HomeError> {
+        if !path.exists() && self.audit().join(format!("{name}-0.checkpoint")).exists() {
+            return Err(HomeError::LedgerLost { path: path.to_owned() });
+        }
+        Ok(())
     }
 
     /// The id key of a folder that is in use.

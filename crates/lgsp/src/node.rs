@@ -8,7 +8,8 @@ use lgsp_adapters::edxml_vxp::server::{BindError, Server, UnusableSecret};
 use lgsp_api::GatewaySettings;
 use lgsp_exchange::{ImportError, Limits, Parts, Spine};
 use lgsp_files::{Existing, write_whole};
-use lgsp_ledger::{Local, OpenError};
+use lgsp_ledger::kafka::Kafka;
+use lgsp_ledger::{Ledger, Local, OpenError};
 use lgsp_store::{ObjectSettings, Objects, SqliteStore};
 use lgsp_types::{Clock, UnixMs};
 use serde_json::json;
@@ -20,7 +21,7 @@ use crate::grpc::{Grpc, GrpcError, Ports};
 use crate::home::{Home, HomeError, Keys};
 use crate::operations;
 use crate::registry_files;
-use crate::settings::{Problems, Settings};
+use crate::settings::{LedgerKind, Problems, Settings};
 
 /// Why a node does not run.
 #[derive(Debug, Error)]
@@ -32,6 +33,12 @@ pub(crate) enum NodeError {
         path: PathBuf,
         #[source]
         source: OpenError,
+    },
+    #[error("the ledger whose topic {path} tells of cannot be opened")]
+    Topic {
+        path: PathBuf,
+        #[source]
+        source: lgsp_ledger::kafka::OpenError,
     },
     /// The ledger's shape is fixed when it is made.
     #[error("the ledger has {found} partitions and the name `{name}`; the settings say otherwise")]
@@ -83,11 +90,11 @@ pub(crate) fn clock() -> Clock {
 pub(crate) async fn serve(settings: Settings, stop: CancellationToken) -> Result<(), NodeError> {
     let clock = clock();
     let home = Home::new(&settings.node.data_dir);
-    let keys = home.prepare(
-        (&settings.ledger.name, settings.ledger.partitions),
-        settings.node.id.as_str(),
-        clock(),
-    )?;
+    let (name, partitions) = (&settings.ledger.name, settings.ledger.partitions);
+    let keys = home.keys(name, settings.node.id.as_str())?;
+    if settings.ledger.kind == LedgerKind::Local {
+        home.local_ledgers(name, partitions, clock())?;
+    }
     let opened = open(&settings, &home, keys, &clock).await?;
     let spine = Spine::start(opened.parts, limits(&settings), Arc::clone(&clock)).await?;
     let served = serve_on(&settings, &home, &spine, opened.reader, clock, stop).await;
@@ -171,33 +178,41 @@ async fn serve_grpc(grpc: Option<Grpc>, stop: CancellationToken, grace: Duration
 /// Everything a spine is made of, and what outlives it.
 struct Opened {
     parts: Parts,
-    data: Arc<Local>,
-    control: Arc<Local>,
+    data: Arc<dyn Ledger>,
+    control: Arc<dyn Ledger>,
     reader: Objects,
 }
 
 async fn open(settings: &Settings, home: &Home, keys: Keys, clock: &Clock) -> Result<Opened, NodeError> {
-    let data = open_ledger(home.data_ledger(), clock, settings.ledger.pages_max).await?;
-    let control = open_ledger(home.control_ledger(), clock, settings.ledger.pages_max).await?;
-    let manifest = data.manifest();
-    if manifest.partitions != settings.ledger.partitions || manifest.name != settings.ledger.name {
+    let ((data, name), (control, control_name)) = match settings.ledger.kind {
+        LedgerKind::Local => {
+            let pages_max = settings.ledger.pages_max;
+            let data = open_local(home.data_ledger(), clock, pages_max).await?;
+            (data, open_local(home.control_ledger(), clock, pages_max).await?)
+        }
+        LedgerKind::Kafka => {
+            let data = open_topic(home.data_topic(), settings).await?;
+            (data, open_topic(home.control_topic(), settings).await?)
+        }
+    };
+    let partitions = data.partitions();
+    if partitions != settings.ledger.partitions || name != settings.ledger.name {
         return Err(NodeError::OtherLedger {
-            found: manifest.partitions,
-            name: manifest.name.clone(),
+            found: partitions,
+            name,
         });
     }
-    let identity = (manifest.name.clone(), keys.ids.id().to_owned());
-    let store = SqliteStore::open(&home.store(), &identity.0, &identity.1, manifest.partitions).await?;
+    let store = SqliteStore::open(&home.store(), &name, keys.ids.id(), partitions).await?;
     let objects = Objects::open(ObjectSettings {
         root: home.root().to_owned(),
         object_max_bytes: settings.objects.object_max_bytes,
     })
     .await?;
     let parts = Parts {
-        ledger: Arc::clone(&data) as Arc<dyn lgsp_ledger::Ledger>,
-        ledger_name: manifest.name.clone(),
-        control: Arc::clone(&control) as Arc<dyn lgsp_ledger::Ledger>,
-        control_name: control.manifest().name.clone(),
+        ledger: Arc::clone(&data),
+        ledger_name: name,
+        control: Arc::clone(&control),
+        control_name,
         store: Arc::new(store),
         objects: objects.clone(),
         ids: keys.ids,
@@ -214,7 +229,17 @@ async fn open(settings: &Settings, home: &Home, keys: Keys, clock: &Clock) -> Re
     })
 }
 
-async fn open_ledger(path: PathBuf, clock: &Clock, pages_max: u32) -> Result<Arc<Local>, NodeError> {
+/// A ledger that was opened, and its name.
+type Named = (Arc<dyn Ledger>, String);
+
+async fn open_topic(path: PathBuf, settings: &Settings) -> Result<Named, NodeError> {
+    let opened = Kafka::open(&path, &settings.kafka.settings()).await;
+    let ledger = opened.map_err(|source| NodeError::Topic { path, source })?;
+    let name = ledger.manifest().name.clone();
+    Ok((Arc::new(ledger), name))
+}
+
+async fn open_local(path: PathBuf, clock: &Clock, pages_max: u32) -> Result<Named, NodeError> {
     let ledger_clock = Arc::clone(clock);
     let settings = lgsp_ledger::Settings {
         pages_max: (pages_max > 0).then_some(pages_max),
@@ -226,9 +251,9 @@ async fn open_ledger(path: PathBuf, clock: &Clock, pages_max: u32) -> Result<Arc
         what: "the ledger",
         source: error.into(),
     })?;
-    opened
-        .map(Arc::new)
-        .map_err(|source| NodeError::Ledger { path, source })
+    let ledger = opened.map_err(|source| NodeError::Ledger { path, source })?;
+    let name = ledger.manifest().name.clone();
+    Ok((Arc::new(ledger), name))
 }
 
 /// What adapter processes are told and allowed.

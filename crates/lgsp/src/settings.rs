@@ -1,6 +1,7 @@
 //! The settings: config/lgsp.toml is the default and the reference; a file and the environment say what differs.
 
 pub(crate) mod adapter;
+mod kafka;
 mod layers;
 mod problem;
 #[cfg(test)]
@@ -32,6 +33,7 @@ pub(crate) struct Settings {
     pub(crate) node: Node,
     pub(crate) log: Log,
     pub(crate) ledger: Ledger,
+    pub(crate) kafka: kafka::Kafka,
     pub(crate) registry: Registry,
     pub(crate) objects: Objects,
     pub(crate) exchange: Exchange,
@@ -65,9 +67,17 @@ pub(crate) enum LogFormat {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Ledger {
+    pub(crate) kind: LedgerKind,
     pub(crate) name: String,
     pub(crate) partitions: u32,
     pub(crate) pages_max: u32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum LedgerKind {
+    Local,
+    Kafka,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -172,7 +182,8 @@ impl Settings {
             ("seal.alarm_after_ms", self.seal.alarm_after_ms, 1_000, 600_000),
             ("seal.stop_after_ms", self.seal.stop_after_ms, 60_000, 86_400_000),
         ];
-        let mut wrong = outside(bounds.into_iter().chain(self.vxp.bounds()).chain(self.grpc.bounds()));
+        let bounded = bounds.into_iter().chain(self.kafka.bounds());
+        let mut wrong = outside(bounded.chain(self.vxp.bounds()).chain(self.grpc.bounds()));
         wrong.extend(self.other_mistakes());
         wrong
     }
@@ -224,6 +235,9 @@ impl Settings {
             ));
         }
         wrong.extend(self.grpc_mistakes());
+        if self.ledger.kind == LedgerKind::Kafka {
+            wrong.extend(self.kafka.mistakes(self.vxp.answer_timeout_ms));
+        }
         if let Err(error) = crate::log::directives(&self.log.filter) {
             let mend = "write a severity (error, warn, info, debug, trace) or directives like `info,lgsp=debug`";
             wrong.push(("log.filter", error, mend.to_owned()));

@@ -101,7 +101,9 @@ impl Floor {
             for _ in 0..count {
                 ticks.tick().await;
                 let mut stamped = record.to_vec();
-                let at = u64::try_from(start.elapsed().as_micros()).unwrap_or(u64::MAX).to_be_bytes();
+                let at = u64::try_from(start.elapsed().as_micros())
+                    .unwrap_or(u64::MAX)
+                    .to_be_bytes();
                 if let Some(head) = stamped.first_chunk_mut::<8>() {
                     *head = at;
                 }
@@ -158,6 +160,8 @@ fn reported(report: Report) -> Result<(), FloorError> {
 
 impl std::fmt::Debug for Floor {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        out.debug_struct("Floor").field("topic", &self.topic).finish_non_exhaustive()
+        out.debug_struct("Floor")
+            .field("topic", &self.topic)
+            .finish_non_exhaustive()
     }
 }

@@ -1,7 +1,7 @@
 //! Making and opening: nothing is appended to a topic that is not as the manifest says, or not the log it was.
 
 use std::fmt::{self, Display};
-use std::fs::File;
+use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -12,6 +12,7 @@ use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
+use super::beside::TopicLog;
 use super::client::{self, Quiet};
 use super::ends::Ends;
 use super::manifest::{Manifest, Seen};
@@ -22,7 +23,8 @@ use super::topic::Topics;
 use super::writer::Writer;
 use super::{Kafka, READS_MAX};
 use crate::ledger::{Cause, Entry, ReadLimit};
-use crate::local::{PARTITIONS_MAX, is_ledger_name};
+use crate::local::{Lock, PARTITIONS_MAX, is_ledger_name};
+use crate::reader::Log;
 
 /// What [`Kafka::create`] found to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,11 +75,14 @@ pub enum OpenError {
     #[error("a ledger has a name of a-z, 0-9, `-` and `.`, at most 64 long, and 1 to {PARTITIONS_MAX} partitions")]
     Shape,
     /// Run `lgsp ledger init`.
-    #[error("there is no manifest of a ledger at {path}")]
+    #[error("there is no manifest of a ledger at {path}: `lgsp ledger init` makes it")]
     Missing { path: PathBuf },
     /// Correct the settings: what a manifest says never changes.
     #[error("the manifest at {path} says otherwise than the settings")]
     OtherManifest { path: PathBuf },
+    /// Another process, or another part of this one, has this ledger open.
+    #[error("another process holds {path}")]
+    Locked { path: PathBuf },
     /// Restore the manifest, see to the disk or the rights.
     #[error("{path} cannot be used")]
     Io {
@@ -155,6 +160,25 @@ impl Kafka {
         let opening = spawn_blocking(move || open(&path, &settings, handle));
         opening.await.map_err(OpenError::unreachable)?
     }
+
+    /// Opens a ledger for reading, beside a node or without one; the topic is held against the manifest.
+    ///
+    /// # Errors
+    /// [`OpenError`], never [`OpenError::Locked`].
+    pub async fn open_read_only(path: &Path, settings: &Settings) -> Result<crate::Reader, OpenError> {
+        let (path, settings, handle) = (path.to_owned(), settings.clone(), Handle::current());
+        let opening = spawn_blocking(move || {
+            let (manifest, reader) = looked_at(&path, &settings, handle)?;
+            let manifest = crate::Manifest {
+                name: manifest.name,
+                partitions: manifest.partitions,
+                created_ms: 0,
+            };
+            let patience = settings.socket_timeout;
+            Ok(crate::Reader::new(manifest, Log::Topic(TopicLog { reader, patience })))
+        });
+        opening.await.map_err(OpenError::unreachable)?
+    }
 }
 
 fn create(path: &Path, manifest: &Manifest, settings: &Settings, handle: Handle) -> Result<Made, OpenError> {
@@ -167,7 +191,10 @@ fn create(path: &Path, manifest: &Manifest, settings: &Settings, handle: Handle)
         return Err(OpenError::OtherManifest { path: path.to_owned() });
     }
     let topics = Topics::new(settings, handle)?;
-    let found = topics.mismatches(manifest)?;
+    let found = match kept {
+        Some(_) => topics.mismatches_of_known(manifest)?,
+        None => topics.mismatches(manifest)?,
+    };
     if found.is_none() && kept.is_some() {
         return Err(OpenError::TopicLost {
             topic: manifest.name.clone(),
@@ -190,12 +217,12 @@ fn create(path: &Path, manifest: &Manifest, settings: &Settings, handle: Handle)
 }
 
 fn open(path: &Path, settings: &Settings, handle: Handle) -> Result<Kafka, OpenError> {
-    without_mistakes(settings)?;
-    let manifest = Manifest::read(path).map_err(|source| OpenError::io(path, source))?;
-    let manifest = manifest.ok_or_else(|| OpenError::Missing { path: path.to_owned() })?;
+    let (manifest, reader) = looked_at(path, settings, handle)?;
+    let lock = Lock::take(path).map_err(|error| match error {
+        TryLockError::WouldBlock => OpenError::Locked { path: path.to_owned() },
+        TryLockError::Error(source) => OpenError::io(path, source),
+    })?;
     let seen = Seen::read(path).map_err(|source| OpenError::io(path, source))?;
-    as_the_manifest_says(&Topics::new(settings, handle)?, &manifest)?;
-    let reader = Reader::new(&manifest.name, settings).map_err(OpenError::client)?;
     let mut bounds = Vec::new();
     let mut seen = seen.into_iter().map(Some).chain(std::iter::repeat(None));
     let mut still_seen = Vec::new();
@@ -204,12 +231,22 @@ fn open(path: &Path, settings: &Settings, handle: Handle) -> Result<Kafka, OpenE
         bounds.push(as_it_was_seen(&reader, partition, seen.as_ref(), settings)?);
         still_seen.push(seen);
     }
-    join(path, manifest, settings, reader, (bounds, still_seen))
+    join((path, lock), manifest, settings, reader, (bounds, still_seen))
+}
+
+/// The manifest, and a reader of a topic that is as it says.
+fn looked_at(path: &Path, settings: &Settings, handle: Handle) -> Result<(Manifest, Reader), OpenError> {
+    without_mistakes(settings)?;
+    let manifest = Manifest::read(path).map_err(|source| OpenError::io(path, source))?;
+    let manifest = manifest.ok_or_else(|| OpenError::Missing { path: path.to_owned() })?;
+    as_the_manifest_says(&Topics::new(settings, handle)?, &manifest)?;
+    let reader = Reader::new(&manifest.name, settings).map_err(OpenError::client)?;
+    Ok((manifest, reader))
 }
 
 /// Joins the parts of a ledger that was looked at.
 fn join(
-    path: &Path,
+    (path, lock): (&Path, Lock),
     manifest: Manifest,
     settings: &Settings,
     reader: Reader,
@@ -257,6 +294,7 @@ fn join(
         read_patience: settings.socket_timeout,
         doubt: settings.message_timeout,
         thread: Mutex::new(Some(thread)),
+        lock: Mutex::new(Some(lock)),
     })
 }
 
@@ -277,7 +315,7 @@ fn without_mistakes(settings: &Settings) -> Result<(), OpenError> {
 }
 
 fn as_the_manifest_says(topics: &Topics, manifest: &Manifest) -> Result<(), OpenError> {
-    match topics.mismatches(manifest)? {
+    match topics.mismatches_of_known(manifest)? {
         None => Err(OpenError::TopicLost {
             topic: manifest.name.clone(),
         }),

@@ -200,7 +200,8 @@ impl Place {
     }
 }
 
-/// A leader that was just elected does not know yet how far the log goes, or is not known yet, or the last one is asked.
+/// A leader that was just elected does not know yet how far the log goes, or is not known yet, or the last one is asked;
+/// a broker that was just started does not know of every topic yet.
 fn is_passing(error: &KafkaError) -> bool {
     matches!(
         error.rdkafka_error_code(),
@@ -211,6 +212,8 @@ fn is_passing(error: &KafkaError) -> bool {
                 | RDKafkaErrorCode::OperationTimedOut
                 | RDKafkaErrorCode::BrokerTransportFailure
                 | RDKafkaErrorCode::RequestTimedOut
+                | RDKafkaErrorCode::UnknownPartition
+                | RDKafkaErrorCode::UnknownTopicOrPartition
         )
     )
 }

@@ -38,7 +38,10 @@ impl Topics {
         let Some(mut found) = self.shape(&manifest.name)? else {
             return Ok(None);
         };
-        found.extend(self.configuration(&manifest.name)?);
+        let Some(configuration) = self.configuration(&manifest.name)? else {
+            return Ok(None);
+        };
+        found.extend(configuration);
         let wanted = wanted(manifest);
         let differs = wanted.into_iter().filter_map(|(setting, expected)| {
             let found = found.iter().find(|(name, _)| *name == setting);
@@ -51,6 +54,18 @@ impl Topics {
             })
         });
         Ok(Some(differs.collect()))
+    }
+
+    /// [`Topics::mismatches`] of a topic that was there: a broker that was just started does not know of it yet.
+    pub(super) fn mismatches_of_known(&self, manifest: &Manifest) -> Result<Option<Vec<Mismatch>>, OpenError> {
+        let begin = Instant::now();
+        loop {
+            let mismatches = self.mismatches(manifest)?;
+            if mismatches.is_some() || begin.elapsed() > self.timeout {
+                return Ok(mismatches);
+            }
+            std::thread::sleep(PAUSE);
+        }
     }
 
     /// Makes the topic and waits until it has its partitions and a leader for each.
@@ -124,20 +139,25 @@ impl Topics {
         ]))
     }
 
-    fn configuration(&self, name: &str) -> Result<Vec<(&'static str, String)>, OpenError> {
+    /// `None`: the broker that was asked does not know of the topic, though another may have told its shape.
+    fn configuration(&self, name: &str) -> Result<Option<Vec<(&'static str, String)>>, OpenError> {
         let options = AdminOptions::new().request_timeout(Some(self.timeout));
         let topic = ResourceSpecifier::Topic(name);
         let asked = self.admin.describe_configs([&topic], &options);
         let answers = self.handle.block_on(asked).map_err(OpenError::unreachable)?;
         let mut found = Vec::new();
         for answer in answers {
-            let resource = answer.map_err(|code| OpenError::unreachable(KafkaError::AdminOp(code)))?;
+            let resource = match answer {
+                Ok(resource) => resource,
+                Err(RDKafkaErrorCode::UnknownTopicOrPartition) => return Ok(None),
+                Err(code) => return Err(OpenError::unreachable(KafkaError::AdminOp(code))),
+            };
             for name in CONFIGURED {
                 let value = resource.get(name).and_then(|entry| entry.value.clone());
                 found.extend(value.map(|value| (name, value)));
             }
         }
-        Ok(found)
+        Ok((!found.is_empty()).then_some(found))
     }
 }
 

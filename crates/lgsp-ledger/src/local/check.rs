@@ -26,7 +26,7 @@ pub struct Manifest {
     pub name: String,
     /// How many partitions it has.
     pub partitions: u32,
-    /// When it was made, Unix milliseconds.
+    /// When it was made, Unix milliseconds; 0: nobody wrote it down.
     pub created_ms: u64,
 }
 

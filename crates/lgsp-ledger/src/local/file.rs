@@ -234,12 +234,12 @@ fn immutable_uri(path: &Path) -> PathBuf {
 
 /// Held as long as somebody may write: `<file>.lock`, so that a reader of the ledger never meets it.
 #[derive(Debug)]
-pub(super) struct Lock {
+pub(crate) struct Lock {
     pub(super) file: File,
 }
 
 impl Lock {
-    pub(super) fn take(path: &Path) -> Result<Self, TryLockError> {
+    pub(crate) fn take(path: &Path) -> Result<Self, TryLockError> {
         let file = File::options()
             .create(true)
             .truncate(false)

@@ -1,132 +1,36 @@
-//! Reading a local ledger from outside its node: beside a running writer, or when it is at rest.
+//! The file of a local ledger as whoever only reads it sees it: beside a running writer, or at rest.
 
 use std::path::Path;
 
 use rusqlite::Connection;
 
-use super::check::{self, Manifest, OpenError};
+use super::check::{self, OpenError};
 use super::{file, scan};
 use crate::ledger::{Entry, ReadError, ReadLimit};
+use crate::reader::{Log, Reader};
 
-const BATCH: ReadLimit = ReadLimit {
-    entries: 256,
-    bytes: 4 * 1024 * 1024,
-};
-
-/// Reads a ledger's file without its writer's lock and without writing to it; `lgsp verify` uses it beside a node.
-///
-/// Blocks the thread. SQLite keeps `-wal` and `-shm` files beside the ledger while it is read; from a read-only folder
-/// a ledger at rest is read as it lies.
+/// Without its writer's lock and without writing to it. SQLite keeps `-wal` and `-shm` files beside the ledger while it
+/// is read; from a read-only folder a ledger at rest is read as it lies.
 #[derive(Debug)]
-pub struct Reader {
+pub(crate) struct FileLog {
     connection: Connection,
-    manifest: Manifest,
 }
 
-impl Reader {
+impl FileLog {
     /// Checks header, tables and manifest; the records are checked as they are read.
-    pub(super) fn open(path: &Path) -> Result<Self, OpenError> {
+    pub(super) fn open(path: &Path) -> Result<Reader, OpenError> {
         check::presence(path)?;
         let connection = file::connect_reader(path).map_err(OpenError::sqlite)?;
         let manifest = check::manifest(&connection)?;
-        Ok(Self { connection, manifest })
+        Ok(Reader::new(manifest, Log::File(Self { connection })))
     }
 
-    /// What the ledger says of itself.
-    #[must_use]
-    pub fn manifest(&self) -> &Manifest {
-        &self.manifest
-    }
-
-    /// How many partitions there are.
-    #[must_use]
-    pub fn partitions(&self) -> u32 {
-        self.manifest.partitions
-    }
-
-    /// The offset that the next record of this partition will have, after its head was held against its last record.
-    ///
-    /// # Errors
-    /// [`ReadError`]: stop at damage, try again when unavailable.
-    pub fn end(&self, partition: u32) -> Result<u64, ReadError> {
-        self.known(partition)?;
+    /// The end of a partition, after its head was held against its last record.
+    pub(crate) fn end(&self, partition: u32) -> Result<u64, ReadError> {
         scan::end(&self.connection, partition)
     }
 
-    /// Reads as [`crate::Ledger::read`] does.
-    ///
-    /// # Errors
-    /// [`ReadError`]: stop at damage, try again when unavailable.
-    pub fn read(&self, partition: u32, from: u64, limit: ReadLimit) -> Result<Vec<Entry>, ReadError> {
-        self.known(partition)?;
+    pub(crate) fn read(&self, partition: u32, from: u64, limit: ReadLimit) -> Result<Vec<Entry>, ReadError> {
         scan::read(&self.connection, partition, from, limit)
-    }
-
-    /// Every record from `from` to the end that the partition has now, each verified; ends after the first error.
-    ///
-    /// # Errors
-    /// Those of [`Reader::end`].
-    pub fn entries(&self, partition: u32, from: u64) -> Result<Entries<'_>, ReadError> {
-        let end = self.end(partition)?;
-        Ok(Entries {
-            reader: self,
-            partition,
-            next: from,
-            end,
-            batch: Vec::new().into_iter(),
-        })
-    }
-
-    fn known(&self, partition: u32) -> Result<(), ReadError> {
-        if partition < self.manifest.partitions {
-            Ok(())
-        } else {
-            Err(ReadError::NoSuchPartition { partition })
-        }
-    }
-}
-
-/// The records of one partition in order, a batch in memory at a time.
-#[derive(Debug)]
-pub struct Entries<'a> {
-    reader: &'a Reader,
-    partition: u32,
-    next: u64,
-    end: u64,
-    batch: std::vec::IntoIter<Entry>,
-}
-
-impl Entries<'_> {
-    /// Where this scan ends: the partition's end when it began.
-    #[must_use]
-    pub fn end(&self) -> u64 {
-        self.end
-    }
-}
-
-impl Iterator for Entries<'_> {
-    type Item = Result<Entry, ReadError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        if self.next >= self.end {
-            return None;
-        }
-        if self.batch.len() == 0 {
-            match self.reader.read(self.partition, self.next, BATCH) {
-                Ok(batch) => self.batch = batch.into_iter(),
-                Err(error) => {
-                    self.next = self.end;
-                    return Some(Err(error));
-                }
-            }
-        }
-        let entry = self.batch.next();
-        self.next = entry.as_ref().map_or(self.end, |entry| entry.offset + 1);
-        Some(entry.ok_or(ReadError::Damaged {
-            partition: self.partition,
-            offset: self.next,
-            what: "the log ends before its end",
-            source: None,
-        }))
     }
 }

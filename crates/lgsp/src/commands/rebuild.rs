@@ -1,13 +1,14 @@
 //! `lgsp rebuild`: the store made again from the ledger, compared with the one in use, or put in its place.
 
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Args;
 use lgsp_exchange::{Rebuilt, rebuild};
-use lgsp_ledger::{Local, OpenError};
+use lgsp_ledger::kafka::{self, Kafka};
+use lgsp_ledger::{Ledger, Local, Manifest, OpenError, Reader};
 use lgsp_store::{SqliteStore, Store};
 use lgsp_types::{Digest, IdKey};
 use serde_json::{Value, json};
@@ -16,6 +17,7 @@ use super::{Failure, NodeArguments};
 use crate::home::Home;
 use crate::node::clock;
 use crate::operations::{self, AskError};
+use crate::settings::{LedgerKind, Settings};
 
 /// Projects the ledger into a new store and compares the hashes of its tables with those of the store in use, beside a
 /// running node or without one. Exit code 1: they differ
@@ -42,20 +44,21 @@ impl Rebuild {
         let settings = self.node.load()?.settings;
         let home = Home::new(&settings.node.data_dir);
         let ids = home.id_key().map_err(Failure::cannot)?;
+        let place = Place { settings, home, ids };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         runtime.block_on(async {
             if self.replace {
-                self.put_in_place(&home, &ids).await
+                self.put_in_place(&place).await
             } else {
-                self.compare(&home, &ids).await
+                self.compare(&place).await
             }
         })
     }
 
-    async fn compare(&self, home: &Home, ids: &IdKey) -> Result<ExitCode, Failure> {
-        let in_use = in_use(home, ids).await?;
-        let draft = home.root().join("store.rebuilt.sqlite");
-        let rebuilt = make(home, ids, &draft, &in_use.next).await;
+    async fn compare(&self, place: &Place) -> Result<ExitCode, Failure> {
+        let in_use = place.in_use().await?;
+        let draft = place.draft();
+        let rebuilt = place.make(&draft, &in_use.next).await;
         SqliteStore::erase(&draft)?;
         let rebuilt = rebuilt?;
         let same = rebuilt.tables == in_use.tables;
@@ -69,19 +72,13 @@ impl Rebuild {
         }
     }
 
-    async fn put_in_place(&self, home: &Home, ids: &IdKey) -> Result<ExitCode, Failure> {
+    async fn put_in_place(&self, place: &Place) -> Result<ExitCode, Failure> {
         // Holding the writer's lock, nobody else can serve this folder.
-        let now = clock();
-        let lock = Local::open(&home.data_ledger(), Arc::new(move || now().0)).map_err(|error| {
-            if matches!(error, OpenError::Locked { .. }) {
-                return Failure::cannot("a node is running on this folder: stop it first");
-            }
-            Failure::cannot(error)
-        })?;
-        let draft = home.root().join("store.rebuilt.sqlite");
+        let lock = place.lock().await?;
+        let draft = place.draft();
         SqliteStore::erase(&draft)?;
-        let rebuilt = make(home, ids, &draft, &[]).await?;
-        SqliteStore::replace(&draft, &home.store())?;
+        let rebuilt = place.make(&draft, &[]).await?;
+        SqliteStore::replace(&draft, &place.home.store())?;
         lock.close().await;
         self.print(&rebuilt, None)?;
         Ok(ExitCode::SUCCESS)
@@ -114,18 +111,87 @@ impl Rebuild {
     }
 }
 
-/// Asks the running node, or opens the store that nobody has open.
-async fn in_use(home: &Home, ids: &IdKey) -> Result<InUse, Failure> {
-    match operations::ask(&home.socket(), "/v1/tables", None).await {
-        Ok(answer) => told(&answer).ok_or_else(|| Failure::cannot("the node's answer is not understood")),
-        Err(AskError::NoNode { .. }) => {
-            let store = open(home, ids, &home.store()).await?;
-            let next = progress(&store, &home.data_ledger()).await?;
-            let tables = store.table_hashes().await.map_err(Failure::cannot)?;
-            store.close().await;
-            Ok(InUse { next, tables })
+/// A node's folder, and what it takes to open what is in it.
+struct Place {
+    settings: Settings,
+    home: Home,
+    ids: IdKey,
+}
+
+impl Place {
+    fn draft(&self) -> PathBuf {
+        self.home.root().join("store.rebuilt.sqlite")
+    }
+
+    /// The data ledger as its writer has it.
+    async fn lock(&self) -> Result<Box<dyn Ledger>, Failure> {
+        let running = || Failure::cannot("a node is running on this folder: stop it first");
+        if self.settings.ledger.kind == LedgerKind::Kafka {
+            let opened = Kafka::open(&self.home.data_topic(), &self.settings.kafka.settings()).await;
+            return match opened {
+                Ok(ledger) => Ok(Box::new(ledger)),
+                Err(kafka::OpenError::Locked { .. }) => Err(running()),
+                Err(error) => Err(Failure::cannot(error)),
+            };
         }
-        Err(error) => Err(Failure::cannot(error)),
+        let now = clock();
+        match Local::open(&self.home.data_ledger(), Arc::new(move || now().0)) {
+            Ok(ledger) => Ok(Box::new(ledger)),
+            Err(OpenError::Locked { .. }) => Err(running()),
+            Err(error) => Err(Failure::cannot(error)),
+        }
+    }
+
+    /// The data ledger as whoever only reads it has it.
+    async fn ledger(&self) -> Result<Reader, Failure> {
+        if self.settings.ledger.kind == LedgerKind::Kafka {
+            let opened = Kafka::open_read_only(&self.home.data_topic(), &self.settings.kafka.settings()).await;
+            return opened.map_err(Failure::cannot);
+        }
+        Local::open_read_only(&self.home.data_ledger()).map_err(Failure::cannot)
+    }
+
+    /// Asks the running node, or opens the store that nobody has open.
+    async fn in_use(&self) -> Result<InUse, Failure> {
+        match operations::ask(&self.home.socket(), "/v1/tables", None).await {
+            Ok(answer) => told(&answer).ok_or_else(|| Failure::cannot("the node's answer is not understood")),
+            Err(AskError::NoNode { .. }) => {
+                let ledger = self.ledger().await?;
+                let store = self.open(&self.home.store(), ledger.manifest()).await?;
+                let mut next = Vec::new();
+                for partition in 0..ledger.partitions() {
+                    next.push(store.next_offset(partition).await.map_err(Failure::cannot)?);
+                }
+                let tables = store.table_hashes().await.map_err(Failure::cannot)?;
+                store.close().await;
+                Ok(InUse { next, tables })
+            }
+            Err(error) => Err(Failure::cannot(error)),
+        }
+    }
+
+    async fn open(&self, path: &Path, manifest: &Manifest) -> Result<SqliteStore, Failure> {
+        SqliteStore::open(path, &manifest.name, self.ids.id(), manifest.partitions)
+            .await
+            .map_err(Failure::cannot)
+    }
+
+    async fn make(&self, draft: &Path, until: &[u64]) -> Result<Rebuilt, Failure> {
+        SqliteStore::erase(draft)?;
+        let ledger = self.ledger().await?;
+        let store = Arc::new(self.open(draft, ledger.manifest()).await?);
+        let target = Arc::clone(&store) as Arc<dyn Store>;
+        let mut said = 0;
+        let progress = |facts: u64| {
+            if facts / 100_000 > said {
+                said = facts / 100_000;
+                // Nobody looks: the work goes on.
+                drop(writeln!(io::stderr(), "{facts} facts"));
+            }
+        };
+        let rebuilt = rebuild(ledger, target, until, progress).await.map_err(Failure::cannot);
+        store.close().await;
+        rebuilt
     }
 }
 
@@ -144,39 +210,4 @@ fn told(answer: &Value) -> Option<InUse> {
         next,
         tables: tables.collect::<Option<_>>()?,
     })
-}
-
-async fn progress(store: &SqliteStore, ledger: &Path) -> Result<Vec<u64>, Failure> {
-    let partitions = Local::open_read_only(ledger).map_err(Failure::cannot)?.partitions();
-    let mut next = Vec::new();
-    for partition in 0..partitions {
-        next.push(store.next_offset(partition).await.map_err(Failure::cannot)?);
-    }
-    Ok(next)
-}
-
-async fn open(home: &Home, ids: &IdKey, path: &Path) -> Result<SqliteStore, Failure> {
-    let ledger = Local::open_read_only(&home.data_ledger()).map_err(Failure::cannot)?;
-    let manifest = ledger.manifest();
-    SqliteStore::open(path, &manifest.name, ids.id(), manifest.partitions)
-        .await
-        .map_err(Failure::cannot)
-}
-
-async fn make(home: &Home, ids: &IdKey, draft: &Path, until: &[u64]) -> Result<Rebuilt, Failure> {
-    SqliteStore::erase(draft)?;
-    let store = Arc::new(open(home, ids, draft).await?);
-    let ledger = Local::open_read_only(&home.data_ledger()).map_err(Failure::cannot)?;
-    let target = Arc::clone(&store) as Arc<dyn Store>;
-    let mut said = 0;
-    let progress = |facts: u64| {
-        if facts / 100_000 > said {
-            said = facts / 100_000;
-            // Nobody looks: the work goes on.
-            drop(writeln!(io::stderr(), "{facts} facts"));
-        }
-    };
-    let rebuilt = rebuild(ledger, target, until, progress).await.map_err(Failure::cannot);
-    store.close().await;
-    rebuilt
 }

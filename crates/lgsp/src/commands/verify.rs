@@ -13,10 +13,11 @@ use clap::Args;
 use lgsp_audit::{
     Control, ControlVerifier, Expected, Fault, LedgerEntry, PartitionVerifier, Receipt, Record, Verified, VerifierKey,
 };
+use lgsp_ledger::kafka::{self, Kafka};
 use lgsp_ledger::{Local, OpenError, ReadError, Reader};
 use lgsp_types::Digest;
 
-use super::Failure;
+use super::{Failure, NodeArguments};
 use crate::home::Home;
 use objects::ObjectCheck;
 use progress::Progress;
@@ -26,7 +27,9 @@ use report::{Finding, LogReport, Report};
 /// or on a copy. Exit code 1: something is wrong, and the first bad record is named; 3: the check is incomplete
 #[derive(Debug, Args)]
 pub(crate) struct Verify {
-    /// Data folder of the node, or a copy of it
+    #[command(flatten)]
+    node: NodeArguments,
+    /// Data folder of the node, or a copy of it; the settings are only asked where the cluster of its ledger is
     #[arg(long, value_name = "DIR")]
     data: PathBuf,
     /// The log's public key that you trust, or a file with it; never taken from the folder that is checked
@@ -47,8 +50,7 @@ impl Verify {
     pub(super) fn run(self) -> Result<ExitCode, Failure> {
         let key = trusted(&self.key)?;
         let home = Home::new(&self.data);
-        let data = open(&home.data_ledger())?;
-        let control = open(&home.control_ledger())?;
+        let (data, control) = self.ledgers(&home)?;
         let mut scan = Scan {
             home: &home,
             key: &key,
@@ -78,6 +80,24 @@ impl Verify {
         let report = scan.report;
         report.print(self.json)?;
         Ok(report.exit_code())
+    }
+
+    /// Topics where the folder tells of topics, as a node of kind "kafka" keeps it; else files.
+    fn ledgers(&self, home: &Home) -> Result<(Reader, Reader), Failure> {
+        if !home.data_topic().exists() {
+            return Ok((open(&home.data_ledger())?, open(&home.control_ledger())?));
+        }
+        let settings = self.node.load()?.settings.kafka.settings();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let open = |path: PathBuf| {
+            let opened = runtime.block_on(Kafka::open_read_only(&path, &settings));
+            opened.map_err(|error| match error {
+                // A topic that is no ledger any more is a finding, not an accident.
+                kafka::OpenError::TopicLost { .. } | kafka::OpenError::Mismatch(_) => Failure::no(error),
+                other => Failure::cannot(other),
+            })
+        };
+        Ok((open(home.data_topic())?, open(home.control_topic())?))
     }
 
     fn expect_receipts(

@@ -120,6 +120,11 @@ async fn a_topic_is_made_once_and_a_second_node_takes_it_as_it_is() {
     let (grown, ()) = tokio::join!(theirs.grown(1, 0), put(&ours, 1, 1));
     assert_eq!(grown.unwrap(), 1);
     assert_eq!(theirs.read(1, 0, ALL).await.unwrap()[0].record, text(1, 0));
+    let twice = Kafka::open(&path, &settings).await;
+    assert!(matches!(twice, Err(OpenError::Locked { .. })), "{twice:?}");
+    let beside = Kafka::open_read_only(&path, &settings).await.unwrap();
+    let read = spawn_blocking(move || beside.entries(1, 0).unwrap().collect::<Result<Vec<_>, _>>());
+    assert_eq!(read.await.unwrap().unwrap(), theirs.read(1, 0, ALL).await.unwrap());
     let mut more = manifest;
     more.partitions = 3;
     let refused = Kafka::create(&path, more, &settings).await;
@@ -164,7 +169,7 @@ async fn a_topic_that_was_made_anew_behind_our_back_stops_the_ledger() {
     let again = Kafka::open(&stage.path(), &stage.settings()).await;
     assert!(matches!(again, Err(OpenError::Damaged { offset: 0, .. })), "{again:?}");
     delete(&stage, &stage.name()).await;
-    let gone = Kafka::open(&stage.path(), &stage.settings()).await;
+    let gone = Kafka::open(&stage.path(), &stage.impatient()).await;
     assert!(matches!(gone, Err(OpenError::TopicLost { .. })), "{gone:?}");
     let manifest = Manifest {
         name: stage.name(),
@@ -172,7 +177,7 @@ async fn a_topic_that_was_made_anew_behind_our_back_stops_the_ledger() {
         ..stage.next_manifest(2)
     };
     let path = stage.path().with_file_name(format!("{}.kafka", manifest.name));
-    let remade = Kafka::create(&path, manifest, &stage.settings()).await;
+    let remade = Kafka::create(&path, manifest, &stage.impatient()).await;
     assert!(
         matches!(remade, Err(OpenError::TopicLost { .. })),
         "made again in its place: {remade:?}"
@@ -285,6 +290,8 @@ async fn an_offset_without_a_record_is_damage() {
     })
     .await
     .unwrap();
+    // The marker is written after the commit was answered.
+    ledger.grown(0, 2).await.unwrap();
     assert_eq!(
         ledger.end(0).await.unwrap(),
         4,
