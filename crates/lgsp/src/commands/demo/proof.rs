@@ -29,11 +29,18 @@ pub(super) fn show(stage: &Stage, played: &Played, narrator: &mut Narrator) -> R
 
     let vkey = stage.vkey().display().to_string();
     let data = stage.data().display().to_string();
-    narrator.act("lgsp verify: the ledger checked offline, beside the running node")?;
-    narrator.show(&told(
-        &stage.command(&["verify", "--data", &data, "--key", &vkey, "--objects"])?,
-        0,
-    )?)?;
+    narrator.act("lgsp verify: the ledger checked beside the running node, by the log's key alone")?;
+    let verify = [
+        "verify",
+        "--config",
+        &config,
+        "--data",
+        &data,
+        "--key",
+        &vkey,
+        "--objects",
+    ];
+    narrator.show(&told(&stage.command(&verify)?, 0)?)?;
 
     if stage.on_kafka() {
         narrator.act("lgsp rebuild: the store made again from the topic is the same")?;
