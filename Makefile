@@ -20,7 +20,7 @@ test: # every test, after the `lgsp` that the stories start
 check: # format, lints with every feature and as released, licences, bans and sources of dependencies
 	.ci/setup deny && cargo fmt --check && $(LINT) --all-targets --all-features -- -D warnings && $(LINT) -- -D warnings && cargo deny --locked check bans licenses sources
 bench: # what the platform costs, as ratios of one run; the released program, for a quiet machine
-	.ci/setup && cargo build --locked --release --bin lgsp --target-dir $(CARGO_TARGET_DIR) && LGSP_BIN=$(CARGO_TARGET_DIR)/release/lgsp cargo test --locked --release -p lgsp-tests --test bench --target-dir $(CARGO_TARGET_DIR) -- --nocapture
+	.ci/setup && cargo build --locked --release --bin lgsp --features lgsp/failpoints --target-dir $(CARGO_TARGET_DIR) && LGSP_BIN=$(CARGO_TARGET_DIR)/release/lgsp cargo test --locked --release -p lgsp-tests --test bench --target-dir $(CARGO_TARGET_DIR) -- --nocapture --test-threads 1
 gen: # makes the code of crates/lgsp-proto/src/gen/ from proto/; a test tells when it was forgotten
 	.ci/setup && LGSP_GEN=write cargo test --workspace --features lgsp/failpoints --target-dir $(CARGO_TARGET_DIR) --lib -- fresh::
 fmt: # puts all code into our format

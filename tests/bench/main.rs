@@ -5,6 +5,8 @@
 
 mod bare;
 mod facade;
+mod kafka;
+mod stream;
 #[path = "../it/support/mod.rs"]
 #[allow(
     dead_code,
@@ -130,6 +132,11 @@ fn what_the_platform_costs() {
 
     assert!(JUSTICE.service(&node).received_list(MessageType::Edoc).is_ok());
     assert!(INFORMATION.service(&node).agencies().is_ok() && PROVINCE.service(&node).agencies().is_ok());
+}
+
+#[test]
+fn what_grpc_and_kafka_cost() {
+    kafka::measure();
 }
 
 /// One row: medians, spread, ratio of the medians.

@@ -53,7 +53,11 @@ async fn send_stream(mut client: ExchangeClient<Link>, run: String, each: usize,
     let messages = (0..each).map(move |number| v1::PublishStreamRequest {
         message: Some(message(format!("{run}/{number}"), bytes, start)),
     });
-    let mut answers = client.publish_stream(stream::iter(messages)).await.unwrap().into_inner();
+    let mut answers = client
+        .publish_stream(stream::iter(messages))
+        .await
+        .unwrap()
+        .into_inner();
     for _ in 0..each {
         let answer = answers.message().await.unwrap().unwrap();
         assert!(matches!(answer.outcome, Some(Answer::Receipt(_))), "{answer:?}");
