@@ -1,6 +1,7 @@
 //! A gateway without a node: nothing dispatches pushes yet, so a test calls the processes itself, over real TLS.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use lgsp_api::{
@@ -142,6 +143,7 @@ fn parts(callers: Callers, clock: lgsp_types::Clock) -> ServerParts {
             node_streams_max: 8,
         }),
         clock,
+        patience: Duration::from_secs(60),
         reflection: false,
     }
 }
