@@ -58,16 +58,20 @@ struct Inner {
     tasks: TaskTracker,
     /// Cancelled when the node stops: streams drain.
     stop: CancellationToken,
+    /// A stream is older never: it drains, and its process dials again.
+    stay_max: Duration,
 }
 
 impl Gateway {
+    /// Streams run on `tasks`, and drain at `stop` or when they are as old as `stay_max`.
     #[must_use]
-    pub fn new(parts: GatewayParts, tasks: TaskTracker, stop: CancellationToken) -> Self {
+    pub fn new(parts: GatewayParts, tasks: TaskTracker, stop: CancellationToken, stay_max: Duration) -> Self {
         Self(Arc::new(Inner {
             parts,
             hosts: Hosts::default(),
             tasks,
             stop,
+            stay_max,
         }))
     }
 
@@ -97,6 +101,10 @@ impl Gateway {
 
     pub(super) async fn stopping(&self) {
         self.0.stop.cancelled().await;
+    }
+
+    pub(super) fn stay_max(&self) -> Duration {
+        self.0.stay_max
     }
 
     pub(super) fn today(&self) -> DocumentDate {
