@@ -1,5 +1,6 @@
 //! The façade in a process of its own: the stories of the façade inside a node are true of it too, and those of its own.
 
+mod host;
 mod hostile;
 mod process;
 mod python;

@@ -27,7 +27,9 @@ use std::time::Duration;
 const FRAMES_MAX: usize = 64;
 /// Longest wait for the far side to take one frame.
 const NO_PROGRESS: Duration = Duration::from_secs(30);
-/// Longest wait for what is in flight when a stream ends in order.
+/// Longest wait for what is in flight when a stream ends in order while the node goes on.
+const LEAVE_MAX: Duration = Duration::from_secs(540);
+/// Longest wait for what is in flight when the node stops.
 const DRAIN_MAX: Duration = Duration::from_secs(15);
 /// Longest wait for the next chunk, or for credit for it: who moves nothing holds no place for ever.
 const CONTENT_PATIENCE: Duration = Duration::from_secs(120);

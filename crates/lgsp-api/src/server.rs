@@ -43,6 +43,8 @@ const LOCAL_RESETS_MAX: usize = 256;
 const KEEPALIVE: Duration = Duration::from_secs(20);
 /// A certificate's life on one connection ends with it.
 const CONNECTION_AGE_MAX: Duration = Duration::from_secs(3600);
+/// Adapter processes come anew before their connection ends.
+const ADAPTER_STAY_MAX: Duration = Duration::from_secs(3000);
 const CONNECTION_AGE_GRACE: Duration = Duration::from_secs(600);
 
 /// What the server stands on.
@@ -89,7 +91,7 @@ impl Server {
             settings: parts.gateway.clone(),
         };
         Self {
-            gateway: Gateway::new(gateway, tasks.clone(), leave.clone()),
+            gateway: Gateway::new(gateway, tasks.clone(), leave.clone(), ADAPTER_STAY_MAX),
             parts,
             tasks,
             leave,

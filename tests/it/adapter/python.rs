@@ -4,13 +4,17 @@ use std::fs;
 use std::io::BufRead as _;
 use std::io::BufReader;
 use std::process::{Child, Stdio};
+use std::time::Duration;
 
 use lgsp_proto::exchange::v1;
+use lgsp_types::{
+    Adapter as _, AgencyCode, Answered, ConnectorId, ContractRef, DeliveryId, EvidenceKind, Fetched, MsgId, Push,
+    Pushed, Question, UnixMs,
+};
 use serde_json::Value;
 
+use super::host::{CONNECTOR, Host, SYSTEM};
 use crate::support::{Home, Node, data, python};
-
-const SYSTEM: &str = "folder.test.93";
 
 /// An agency whose software has a push connector, and the adapter that serves it.
 const REGISTRY: &str = r#"
@@ -35,7 +39,7 @@ speaks_as = ["folder.test.93"]
 "#;
 
 /// Killed when it is dropped.
-pub(super) struct Example(pub(super) Child);
+struct Example(Child);
 
 impl Drop for Example {
     fn drop(&mut self) {
@@ -56,7 +60,7 @@ fn node() -> Node {
 }
 
 /// Starts the example for the node at this address; what it prints is read.
-pub(super) fn start(url: &str, endpoint: &lgsp_api::Endpoint, folder: &str) -> Example {
+fn start(url: &str, endpoint: &lgsp_api::Endpoint, folder: &str) -> Example {
     let (certificate, key) = endpoint.certificate.as_ref().unwrap();
     let path = |path: &std::path::Path| path.to_str().unwrap().to_owned();
     let arguments = [
@@ -125,4 +129,83 @@ async fn a_program_made_from_the_proto_alone_attaches_publishes_and_is_checked()
         folder.to_str().unwrap(),
     );
     node.wait_message("the far side cannot be used");
+}
+
+fn push(attempt: u32) -> Push {
+    Push {
+        connector: ConnectorId::parse(CONNECTOR).unwrap(),
+        delivery: DeliveryId::from_bytes([7; 16]),
+        attempt,
+        accepted_ms: UnixMs(5),
+        from: AgencyCode::parse("H62.11").unwrap(),
+        to: AgencyCode::parse("H62.93").unwrap(),
+        content: Fetched {
+            msg_id: MsgId::from_bytes([1; 16]),
+            contract: ContractRef::parse("vn.lgsp.document/1").unwrap(),
+            payload: (&b"{\"number\":\"7\"}"[..]).into(),
+            objects: Vec::new(),
+        },
+    }
+}
+
+/// As long as the process is on its way.
+async fn attached(host: &Host) {
+    let connector = ConnectorId::parse(CONNECTOR).unwrap();
+    let checked = async {
+        while host.gateway.check(&connector).await.is_err() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), checked)
+        .await
+        .expect("the example attaches");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_writes_what_is_pushed_once_however_often_it_comes_and_asks_for_more_time_when_it_cannot() {
+    let tasks = tokio_util::task::TaskTracker::new();
+    let host = Host::start(&tasks).await;
+    let folder = tempfile::tempdir().unwrap();
+    let _example = start(&host.url, &host.endpoint(), folder.path().to_str().unwrap());
+    attached(&host).await;
+    for attempt in 1..=2 {
+        let Pushed::Done(evidence) = host.gateway.deliver(push(attempt)).await else {
+            panic!("not done")
+        };
+        assert_eq!(evidence.kind, EvidenceKind::Answer);
+    }
+    let written: Vec<_> = fs::read_dir(folder.path())
+        .unwrap()
+        .map(|file| file.unwrap().path())
+        .collect();
+    assert_eq!(written.len(), 1, "{written:?}");
+    assert_eq!(fs::read(&written[0]).unwrap(), b"{\"number\":\"7\"}");
+    let question = Question {
+        connector: ConnectorId::parse(CONNECTOR).unwrap(),
+        msg_id: MsgId::from_bytes([1; 16]),
+        contract: ContractRef::parse("a/1").unwrap(),
+        payload: (&b"?"[..]).into(),
+    };
+    let Answered::Refused(reason) = host.gateway.answer(question).await else {
+        panic!("not refused")
+    };
+    assert_eq!(reason.as_str(), "QUESTIONS_NOT_ANSWERED");
+    drop(folder);
+    let Pushed::TryAgain { reason, after } = host.gateway.deliver(push(3)).await else {
+        panic!("not told")
+    };
+    assert_eq!(
+        (reason.as_str(), after),
+        ("FOLDER_TROUBLE", Some(Duration::from_secs(30)))
+    );
+    let failed = host
+        .gateway
+        .check(&ConnectorId::parse(CONNECTOR).unwrap())
+        .await
+        .unwrap_err();
+    assert!(
+        failed.source.to_string().contains("there is no folder"),
+        "{}",
+        failed.source
+    );
 }

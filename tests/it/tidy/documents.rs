@@ -183,7 +183,14 @@ fn help_knows(document: &str, command: &str, subcommand: Option<&str>, words: &[
 /// A number has its least and its greatest value, a text what it is made of; the unit stands in the name or here.
 #[test]
 fn every_setting_says_what_it_is_and_its_bounds() {
-    let text = read("config/lgsp.toml");
+    for file in ["config/lgsp.toml", "config/adapter.toml"] {
+        says_what_each_is(file);
+    }
+    assert!(settings().len() >= 20, "the settings were not read");
+}
+
+fn says_what_each_is(file: &str) {
+    let text = read(file);
     let lines: Vec<_> = text.lines().collect();
     for (nth, line) in lines
         .iter()
@@ -192,7 +199,7 @@ fn every_setting_says_what_it_is_and_its_bounds() {
     {
         let comment = lines[..nth].iter().rev().take_while(|line| line.starts_with('#'));
         let comment: String = comment.copied().collect::<Vec<_>>().into_iter().rev().collect();
-        assert!(!comment.is_empty(), "config/lgsp.toml: nothing is said of `{line}`");
+        assert!(!comment.is_empty(), "{file}: nothing is said of `{line}`");
         let (_, value) = line.split_once(" = ").unwrap();
         if value.starts_with(|c: char| c.is_ascii_digit()) {
             let words: Vec<_> = comment.split([' ', '.', ',', ';', ':']).collect();
@@ -200,10 +207,9 @@ fn every_setting_says_what_it_is_and_its_bounds() {
             let bounded = words
                 .windows(3)
                 .any(|three| number(three[0]) && three[1] == "to" && number(three[2]));
-            assert!(bounded, "config/lgsp.toml: `{line}` has no bounds (`1 to 100`)");
+            assert!(bounded, "{file}: `{line}` has no bounds (`1 to 100`)");
         }
     }
-    assert!(settings().len() >= 20, "the settings were not read");
 }
 
 #[test]

@@ -20,6 +20,7 @@ use crate::identity::caller::{Principal, Proof};
 use crate::identity::certificate::Peer;
 use crate::identity::who::Who;
 use crate::status::forbidden;
+use crate::taken;
 
 const CALLER_KIND: ReasonCode = ReasonCode::new("CALLER_KIND");
 
@@ -57,16 +58,20 @@ struct Inner {
     tasks: TaskTracker,
     /// Cancelled when the node stops: streams drain.
     stop: CancellationToken,
+    /// A stream is older never: it drains, and its process dials again.
+    stay_max: Duration,
 }
 
 impl Gateway {
+    /// Streams run on `tasks`, and drain at `stop` or when they are as old as `stay_max`.
     #[must_use]
-    pub fn new(parts: GatewayParts, tasks: TaskTracker, stop: CancellationToken) -> Self {
+    pub fn new(parts: GatewayParts, tasks: TaskTracker, stop: CancellationToken, stay_max: Duration) -> Self {
         Self(Arc::new(Inner {
             parts,
             hosts: Hosts::default(),
             tasks,
             stop,
+            stay_max,
         }))
     }
 
@@ -96,6 +101,10 @@ impl Gateway {
 
     pub(super) async fn stopping(&self) {
         self.0.stop.cancelled().await;
+    }
+
+    pub(super) fn stay_max(&self) -> Duration {
+        self.0.stay_max
     }
 
     pub(super) fn today(&self) -> DocumentDate {
@@ -129,12 +138,12 @@ impl AdapterGateway for Gateway {
     type AttachStream = Pin<Box<dyn Stream<Item = Result<AttachResponse, Status>> + Send>>;
 
     async fn attach(&self, request: Request<Streaming<AttachRequest>>) -> Result<Response<Self::AttachStream>, Status> {
-        // Only the door lets calls in.
-        let principal = request.extensions().get::<Principal>();
-        let principal = principal.ok_or_else(|| Status::internal("a call that did not come through the door"))?;
+        // Only the door lets calls in, and the certificate is asked as long as the stream stays.
+        let no_door = || Status::internal("a call that did not come through the door");
+        let principal = request.extensions().get::<Principal>().ok_or_else(no_door)?;
         let adapter = adapter_of(principal).map_err(|refusal| forbidden(&refusal))?;
-        let peer = request.extensions().get::<Peer>().cloned();
-        let leaving = self.hold(adapter, peer, request.into_inner());
+        let peer = &request.extensions().get::<taken::Line>().ok_or_else(no_door)?.peer;
+        let leaving = self.hold(adapter, Some(peer.clone()), request.into_inner());
         Ok(Response::new(Box::pin(leaving)))
     }
 }

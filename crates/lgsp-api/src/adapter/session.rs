@@ -13,7 +13,7 @@ use lgsp_proto::adapter::v1::{
 use lgsp_proto::exchange::v1::upload_attachment_request::Start;
 use lgsp_proto::{AgenciesOf, ViewOf, write_view};
 use lgsp_types::{AdapterId, Attachment, DocumentDate, Exchange, ObjectReader, ReasonCode, Refusal, Roster, SystemId};
-use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
 use tracing::{info, warn};
@@ -26,7 +26,7 @@ use super::gateway::Gateway;
 use super::line::Line;
 use super::table::{Content, Table};
 use super::uploads::Uploads;
-use super::{DRAIN_MAX, HEALTH_MISSED};
+use super::{DRAIN_MAX, HEALTH_MISSED, LEAVE_MAX};
 use crate::identity::certificate::Peer;
 use crate::status::{forbidden, refused};
 use attach_request::Frame as In;
@@ -292,12 +292,19 @@ impl Session {
     /// Both sides have finished what was in flight, or took too long.
     async fn drained(&self) {
         self.draining.cancelled().await;
+        let late = async {
+            tokio::select! {
+                () = sleep(LEAVE_MAX) => {}
+                () = async { self.gateway.stopping().await; sleep(DRAIN_MAX).await } => {}
+            }
+        };
         let quiet = async {
             self.table.quiet().await;
             self.asked.quiet().await;
         };
-        if timeout(DRAIN_MAX, quiet).await.is_err() {
-            warn!(adapter.id = %self.adapter, "calls are cut off at the end of the grace");
+        tokio::select! {
+            () = quiet => {}
+            () = late => warn!(adapter.id = %self.adapter, "calls are cut off at the end of the grace"),
         }
     }
 
@@ -355,10 +362,16 @@ impl Session {
         let mut ticks = interval(every.min(Duration::from_secs(1)));
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut said = Instant::now();
+        let mut stay = std::pin::pin!(sleep(self.gateway.stay_max()));
         loop {
             let next = tokio::select! {
                 () = self.line.end().wait() => return,
                 () = self.gateway.stopping(), if !self.is_draining() => {
+                    self.draining.cancel();
+                    Out::Drain(Drain {})
+                }
+                // A connection has an end; whoever is told before loses no call by it.
+                () = &mut stay, if !self.is_draining() => {
                     self.draining.cancel();
                     Out::Drain(Drain {})
                 }

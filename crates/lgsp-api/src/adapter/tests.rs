@@ -56,6 +56,16 @@ fn adapter() -> AdapterId {
 }
 
 fn gateway(exchange: &Arc<Double>, roll: &Arc<Roll>, settings: GatewaySettings, stop: &CancellationToken) -> Gateway {
+    staying(exchange, roll, settings, stop, Duration::from_secs(3600))
+}
+
+fn staying(
+    exchange: &Arc<Double>,
+    roll: &Arc<Roll>,
+    settings: GatewaySettings,
+    stop: &CancellationToken,
+    stay_max: Duration,
+) -> Gateway {
     let parts = GatewayParts {
         exchange: Arc::clone(exchange) as Arc<dyn Exchange>,
         objects: Arc::clone(exchange) as Arc<dyn ObjectReader>,
@@ -63,15 +73,20 @@ fn gateway(exchange: &Arc<Double>, roll: &Arc<Roll>, settings: GatewaySettings, 
         clock: Arc::new(|| lgsp_types::UnixMs(1_795_594_503_000)),
         settings,
     };
-    Gateway::new(parts, TaskTracker::new(), stop.clone())
+    Gateway::new(parts, TaskTracker::new(), stop.clone(), stay_max)
 }
 
 impl Joined {
     async fn new(adapter_of_process: Option<Arc<dyn lgsp_types::Adapter>>) -> Self {
+        Self::staying(adapter_of_process, Duration::from_secs(3600)).await
+    }
+
+    /// With a node that has its streams come anew as often as this.
+    async fn staying(adapter_of_process: Option<Arc<dyn lgsp_types::Adapter>>, stay_max: Duration) -> Self {
         let exchange = Arc::new(Double::default());
         let roll = Arc::new(Roll::new(&["a", "b"]));
         let (node_stop, stop) = (CancellationToken::new(), CancellationToken::new());
-        let gateway = gateway(&exchange, &roll, settings(), &node_stop);
+        let gateway = staying(&exchange, &roll, settings(), &node_stop, stay_max);
         let breaks = Arc::new(tokio::sync::Notify::new());
         let (dialled, broken) = (gateway.clone(), Arc::clone(&breaks));
         let dial = Box::new(move |leaving: super::remote::Leaving| -> super::remote::Dialling {

@@ -150,6 +150,29 @@ fn a_file_that_cannot_be_read_is_named() {
     assert!(problems.to_string().contains("no/such/file.toml"), "{problems}");
 }
 
+#[test]
+fn an_adapter_needs_a_node_and_its_papers() {
+    let problems = adapter::Settings::load(None, std::iter::empty()).unwrap_err();
+    let subjects: Vec<_> = problems.0.iter().map(|problem| problem.subject.as_str()).collect();
+    assert_eq!(subjects, ["node.url", "node.ca", "node.certificate", "node.key"]);
+    assert!(
+        problems.to_string().contains("config/adapter.toml (built in)"),
+        "{problems}"
+    );
+    for (variable, value, subject) in [
+        ("LGSP__ADAPTER__KIND", "igate", "adapter.kind"),
+        ("LGSP__ADAPTER__SYSTEMS", "[\"../x\"]", "adapter.systems[0]"),
+        ("LGSP__NODE__DATA_DIR", "x", "LGSP__NODE__DATA_DIR"),
+    ] {
+        let environment = std::iter::once((variable.to_owned(), value.to_owned()));
+        let problems = adapter::Settings::load(None, environment).unwrap_err();
+        assert!(
+            problems.0.iter().any(|problem| problem.subject == subject),
+            "{variable}: {problems}"
+        );
+    }
+}
+
 /// The bounds that the references tell are those that are checked.
 #[test]
 fn a_number_just_outside_the_bounds_of_the_reference_is_refused() {

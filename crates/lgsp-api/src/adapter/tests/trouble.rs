@@ -124,3 +124,21 @@ async fn an_adapter_that_is_taken_from_the_registry_is_sent_away() {
     ));
     joined.end().await;
 }
+
+#[tokio::test]
+async fn a_stream_that_is_old_is_followed_by_another_and_no_call_is_lost() {
+    let joined = Joined::staying(None, Duration::from_millis(100)).await;
+    let exchange = Arc::clone(&joined.exchange);
+    for round in 0..4 {
+        // In flight while its stream is drained and another one dialled.
+        let held = exchange.door.acquire().await.unwrap();
+        let publishing = publish_in_flight(&joined).await;
+        let mut arrivals = joined.remote.arrivals();
+        timeout(WAIT, arrivals.next()).await.unwrap().unwrap();
+        drop(held);
+        timeout(WAIT, publishing).await.unwrap().unwrap().unwrap();
+        joined.remote.publish(&caller("a"), message("between")).await.unwrap();
+        assert_eq!(exchange.state().published.len(), 2 * (round + 1));
+    }
+    joined.end().await;
+}
