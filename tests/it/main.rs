@@ -9,6 +9,8 @@ mod damage;
 #[cfg(test)]
 mod demo;
 #[cfg(test)]
+mod examples;
+#[cfg(test)]
 mod full;
 #[cfg(test)]
 mod grpc;

@@ -9,6 +9,7 @@ mod lines;
 mod link;
 mod node;
 mod program;
+mod python;
 
 use std::path::PathBuf;
 
@@ -18,6 +19,7 @@ pub(crate) use home::Home;
 pub(crate) use lines::Lines;
 pub(crate) use node::Node;
 pub(crate) use program::{Ended, run, run_into, to_lgsp};
+pub(crate) use python::python;
 
 /// A file or folder of tests/data.
 pub(crate) fn data(path: &str) -> PathBuf {
