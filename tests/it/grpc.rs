@@ -1,5 +1,6 @@
 //! The public interface: departments' systems that send and receive by gRPC, on a real node over real TLS.
 
+mod credentials;
 mod follow;
 mod greedy;
 mod letter;

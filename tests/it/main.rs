@@ -11,6 +11,8 @@ mod damage;
 #[cfg(test)]
 mod demo;
 #[cfg(test)]
+mod examples;
+#[cfg(test)]
 mod full;
 #[cfg(test)]
 mod grpc;

@@ -1,6 +1,5 @@
 //! HTTP/2 by hand over real TLS: what no library of gRPC would send.
 
-use std::fs;
 use std::sync::Arc;
 
 use base64::Engine as _;
@@ -9,7 +8,7 @@ use bytes::Bytes;
 use h2::client::{ResponseFuture, SendRequest};
 use h2::{RecvStream, SendStream};
 use http::{HeaderMap, Request};
-use lgsp_api::Told;
+use lgsp_api::{Endpoint, Told};
 use prost::Message;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
@@ -39,19 +38,29 @@ pub(super) fn address(node: &Node) -> String {
 
 /// A connection of this caller after its handshake, with these words for what is spoken on it.
 pub(super) async fn shake(node: &Node, who: &str, protocols: &[&[u8]]) -> std::io::Result<TlsStream<TcpStream>> {
-    let endpoint = node.endpoint(who);
-    let (certificate, key) = endpoint.certificate.unwrap();
+    shake_as(node, &node.endpoint(who), protocols).await
+}
+
+/// As [`shake`], with these papers.
+pub(super) async fn shake_as(
+    node: &Node,
+    endpoint: &Endpoint,
+    protocols: &[&[u8]],
+) -> std::io::Result<TlsStream<TcpStream>> {
     let mut roots = RootCertStore::empty();
-    roots.add(CertificateDer::from_pem_file(endpoint.ca).unwrap()).unwrap();
-    let mut client = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
+    roots.add(CertificateDer::from_pem_file(&endpoint.ca).unwrap()).unwrap();
+    let client = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
         .with_protocol_versions(&[&rustls::version::TLS13])
         .unwrap()
-        .with_root_certificates(roots)
-        .with_client_auth_cert(
-            vec![CertificateDer::from_pem_slice(&fs::read(certificate).unwrap()).unwrap()],
-            PrivateKeyDer::from_pem_file(key).unwrap(),
-        )
-        .unwrap();
+        .with_root_certificates(roots);
+    let mut client = match &endpoint.certificate {
+        None => client.with_no_client_auth(),
+        Some((certificate, key)) => {
+            let certificate = CertificateDer::from_pem_file(certificate).unwrap();
+            let key = PrivateKeyDer::from_pem_file(key).unwrap();
+            client.with_client_auth_cert(vec![certificate], key).unwrap()
+        }
+    };
     client.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
     let tcp = TcpStream::connect(address(node)).await.unwrap();
     let name = ServerName::try_from("127.0.0.1").unwrap();
