@@ -91,10 +91,17 @@ impl Verify {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let open = |path: PathBuf| {
             let opened = runtime.block_on(Kafka::open_read_only(&path, &settings));
-            opened.map_err(|error| match error {
+            opened.map_err(|error| {
                 // A topic that is no ledger any more is a finding, not an accident.
-                kafka::OpenError::TopicLost { .. } | kafka::OpenError::Mismatch(_) => Failure::no(error),
-                other => Failure::cannot(other),
+                let finding = matches!(
+                    error,
+                    kafka::OpenError::TopicLost { .. } | kafka::OpenError::Mismatch(_)
+                );
+                if finding {
+                    Failure::no(error)
+                } else {
+                    Failure::cannot(error)
+                }
             })
         };
         Ok((open(home.data_topic())?, open(home.control_topic())?))

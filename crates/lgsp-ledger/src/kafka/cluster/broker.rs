@@ -69,14 +69,8 @@ impl Broker {
     pub(super) fn format(&self, distribution: &Distribution, cluster_id: &str) -> Result<Child, ClusterError> {
         let mut words = distribution.java("-Xmx128m").into_iter();
         let mut java = Command::new(words.next().unwrap_or_default());
-        java.args(words).args([
-            "-XX:TieredStopAtLevel=1",
-            "kafka.tools.StorageTool",
-            "format",
-            "-t",
-            cluster_id,
-            "-c",
-        ]);
+        java.args(words)
+            .args(["kafka.tools.StorageTool", "format", "-t", cluster_id, "-c"]);
         java.arg(self.folder.join("server.properties"));
         let log = self.log()?;
         java.stdin(Stdio::null())
