@@ -1,5 +1,7 @@
 //! A node on a real Kafka: what it accepts lies in the topics, and its store and its proofs come from there.
 
+mod brokers;
+
 use std::fs;
 use std::path::Path;
 
