@@ -130,7 +130,7 @@ async fn brokers_are_killed_one_after_the_other_and_nothing_acknowledged_is_lost
     stream.more(500).await;
     stage.cluster.kill(2).unwrap();
     // Every writer goes on, those whose partition was led by the dead broker too.
-    stream.more(u64::from(WRITERS) * 50).await;
+    stream.more(u64::from(WRITERS) * 20).await;
     let mut answers = stream.end().await;
     assert_eq!(unknown(&answers), 0, "a client with a deadline of 20 s notices nothing");
     holds(&ledger, &answers).await;
