@@ -88,6 +88,7 @@ impl Server {
             objects: Arc::clone(&parts.objects),
             roster: Arc::clone(&parts.roster),
             clock: Arc::clone(&parts.clock),
+            limits: parts.limits.clone(),
             settings: parts.gateway.clone(),
         };
         Self {

@@ -198,6 +198,10 @@ impl Session {
         self.gateway.objects()
     }
 
+    pub(super) fn gateway(&self) -> &Gateway {
+        &self.gateway
+    }
+
     pub(super) fn roster(&self) -> &dyn Roster {
         self.gateway.roster()
     }
