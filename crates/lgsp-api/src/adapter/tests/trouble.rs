@@ -148,8 +148,8 @@ async fn an_upload_waits_for_room_and_begins_when_another_has_ended() {
     let joined = Joined::new(None).await;
     let first = joined.remote.upload(&caller("a")).await.unwrap();
     let _second = joined.remote.upload(&caller("b")).await.unwrap();
-    let a = caller("a");
-    let mut third = std::pin::pin!(joined.remote.upload(&a));
+    let (a, remote) = (caller("a"), joined.remote.clone());
+    let mut third = std::pin::pin!(remote.upload(&a));
     assert!(
         timeout(Duration::from_millis(100), third.as_mut()).await.is_err(),
         "there is room for two"
