@@ -88,6 +88,7 @@ impl Server {
             objects: Arc::clone(&parts.objects),
             roster: Arc::clone(&parts.roster),
             clock: Arc::clone(&parts.clock),
+            limits: parts.limits.clone(),
             settings: parts.gateway.clone(),
         };
         Self {
@@ -151,13 +152,15 @@ impl Server {
         let patience = parts.patience;
         let incoming = ReceiverStream::new(connections)
             .map(move |connection| Ok::<_, io::Error>(Watched::new(connection, patience)));
-        let stopping = async move {
+        let stopped = stop.clone().cancelled_owned();
+        // A task of its own: the server asks its signal no more once no connections come, which a stop brings about too.
+        self.tasks.spawn(async move {
             stop.cancelled().await;
             leave.cancel();
             health.set_not_serving::<ExchangeServer<ExchangeService>>().await;
             health.set_not_serving::<OperationsServer<OperationsService>>().await;
-        };
-        if let Err(error) = routes.serve_with_incoming_shutdown(incoming, stopping).await {
+        });
+        if let Err(error) = routes.serve_with_incoming_shutdown(incoming, stopped).await {
             warn!(
                 error = &error as &dyn std::error::Error,
                 "the gRPC server ended with an error"

@@ -3,12 +3,13 @@
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::Stream;
 use lgsp_proto::adapter::v1::adapter_gateway_server::AdapterGateway;
 use lgsp_proto::adapter::v1::{AttachRequest, AttachResponse};
 use lgsp_types::{AdapterId, Clock, DocumentDate, Exchange, ObjectReader, ReasonCode, Refusal, Roster, SystemId};
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tonic::{Request, Response, Status, Streaming};
@@ -18,6 +19,7 @@ use super::line::Line;
 use super::session;
 use crate::identity::caller::{Principal, Proof};
 use crate::identity::certificate::Peer;
+use crate::identity::limits::{Held, LimitError, Limits};
 use crate::identity::who::Who;
 use crate::status::forbidden;
 use crate::taken;
@@ -44,6 +46,8 @@ pub struct GatewayParts {
     pub objects: Arc<dyn ObjectReader>,
     pub roster: Arc<dyn Roster>,
     pub clock: Clock,
+    /// What an adapter may have in flight, as every other caller.
+    pub limits: Limits,
     pub settings: GatewaySettings,
 }
 
@@ -89,6 +93,18 @@ impl Gateway {
 
     pub(super) fn settings(&self) -> &GatewaySettings {
         &self.0.parts.settings
+    }
+
+    /// Takes room for bytes, as soon as there is some. None: there never will be.
+    pub(super) async fn room(&self, adapter: &AdapterId, bytes: u64) -> Option<Held> {
+        let who = Who::Adapter(adapter.clone());
+        loop {
+            match self.0.parts.limits.bytes(&who, bytes, Instant::now()) {
+                Ok(held) => return Some(held),
+                Err(LimitError::Busy { retry_after, .. }) => sleep(retry_after).await,
+                Err(LimitError::Never { .. }) => return None,
+            }
+        }
     }
 
     pub(super) fn hosts(&self) -> &Hosts {

@@ -12,7 +12,9 @@ use lgsp_proto::adapter::v1::{
 };
 use lgsp_proto::exchange::v1::upload_attachment_request::Start;
 use lgsp_proto::{AgenciesOf, ViewOf, write_view};
-use lgsp_types::{AdapterId, Attachment, DocumentDate, Exchange, ObjectReader, ReasonCode, Refusal, Roster, SystemId};
+use lgsp_types::{
+    AdapterId, Arrivals, Attachment, DocumentDate, Exchange, ObjectReader, ReasonCode, Refusal, Roster, SystemId,
+};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
@@ -61,6 +63,9 @@ pub(super) struct Session {
     draining: CancellationToken,
 }
 
+/// What a view shows: the registry's revision, and the day.
+type Revision = (u64, DocumentDate);
+
 pub(super) fn frame(frame: Out) -> AttachResponse {
     AttachResponse { frame: Some(frame) }
 }
@@ -87,9 +92,11 @@ pub(super) async fn hold<S>(
         }
     };
     info!(adapter.id = %adapter, adapter.kind = session.kind, program = session.program, "an adapter is attached");
+    // Before the greeting: what arrives from here on is told. Behind it: nobody is called before he was greeted.
+    let arrivals = session.exchange().arrivals();
+    let shown = session.greet().await;
     gateway.hosts().add(&session);
-    let teller = Arc::clone(&session);
-    gateway.tasks().spawn(async move { teller.tell().await });
+    gateway.tasks().spawn(Arc::clone(&session).tell(arrivals, shown));
     gateway.tasks().spawn(Arc::clone(&session).look());
     let ended = session.listen(frames, peer).await;
     session.table.abandon();
@@ -189,6 +196,10 @@ impl Session {
 
     pub(super) fn objects(&self) -> &dyn ObjectReader {
         self.gateway.objects()
+    }
+
+    pub(super) fn gateway(&self) -> &Gateway {
+        &self.gateway
     }
 
     pub(super) fn roster(&self) -> &dyn Roster {
@@ -349,16 +360,19 @@ impl Session {
         Ok(())
     }
 
-    /// Tells the process what is new: itself at first, then arrivals, the registry, health, and the end.
-    async fn tell(self: Arc<Self>) {
-        let every = self.gateway.health_interval();
-        let mut arrivals = self.exchange().arrivals().fuse();
-        let mut shown = self.revision();
+    /// Welcome and the first view; what the view shows. Broken: whoever sends next finds out.
+    async fn greet(&self) -> Revision {
+        let shown = self.revision();
         for first in [Out::Welcome(self.welcome()), Out::View(write_view(&self.view()))] {
-            if self.line.send(frame(first)).await.is_err() {
-                return;
-            }
+            self.line.send(frame(first)).await.ok();
         }
+        shown
+    }
+
+    /// Tells the process what is new: arrivals, the registry, health, and the end.
+    async fn tell(self: Arc<Self>, arrivals: Arrivals, mut shown: Revision) {
+        let every = self.gateway.health_interval();
+        let mut arrivals = arrivals.fuse();
         let mut ticks = interval(every.min(Duration::from_secs(1)));
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut said = Instant::now();
@@ -408,7 +422,7 @@ impl Session {
     }
 
     /// Changes when the view does.
-    fn revision(&self) -> (u64, DocumentDate) {
+    fn revision(&self) -> Revision {
         (self.gateway.roster().revision(), self.gateway.today())
     }
 

@@ -21,6 +21,7 @@ use tokio_util::task::TaskTracker;
 
 use super::gateway::{Gateway, GatewayParts, GatewaySettings};
 use super::remote::{Remote, RemoteSettings};
+use crate::{LimitSettings, Limits};
 use double::{Double, Roll, attachment, fetched, id, message, system, waiting};
 
 /// Longest wait of a test for something to happen.
@@ -71,6 +72,15 @@ fn staying(
         objects: Arc::clone(exchange) as Arc<dyn ObjectReader>,
         roster: Arc::clone(roll) as Arc<dyn lgsp_types::Roster>,
         clock: Arc::new(|| lgsp_types::UnixMs(1_795_594_503_000)),
+        limits: Limits::new(LimitSettings {
+            calls_per_second: 1_000,
+            calls_burst: 1_000,
+            // Two uploads at a time.
+            bytes_in_flight_max: 512 * 1024,
+            node_bytes_in_flight_max: 1 << 30,
+            streams_max: 8,
+            node_streams_max: 8,
+        }),
         settings,
     };
     Gateway::new(parts, TaskTracker::new(), stop.clone(), stay_max)

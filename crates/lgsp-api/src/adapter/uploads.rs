@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::CONTENT_PATIENCE;
 use super::calls::Refused;
-use super::content::{Outlet, Piece};
+use super::content::{Outlet, Piece, WINDOW_BYTES};
 use super::session::{Session, frame};
 use exchange::upload_attachment_request::Start;
 use exchange_answer::Answer;
@@ -68,6 +68,14 @@ impl Session {
         mut content: Outlet<Start>,
         cancelled: &CancellationToken,
     ) -> Result<Answer, Refused> {
+        // Credit is a promise to hold so much.
+        let room = tokio::select! {
+            () = cancelled.cancelled() => None,
+            room = timeout(CONTENT_PATIENCE, self.gateway().room(&self.adapter, WINDOW_BYTES as u64)) => room.ok().flatten(),
+        };
+        let Some(_room) = room else {
+            return Ok(Answer::Failure(write_unavailable()));
+        };
         let mut upload = match self.exchange().upload(caller).await {
             Ok(upload) => upload,
             Err(error) => return Ok(failed(&error)),

@@ -142,3 +142,19 @@ async fn a_stream_that_is_old_is_followed_by_another_and_no_call_is_lost() {
     }
     joined.end().await;
 }
+
+#[tokio::test]
+async fn an_upload_waits_for_room_and_begins_when_another_has_ended() {
+    let joined = Joined::new(None).await;
+    let first = joined.remote.upload(&caller("a")).await.unwrap();
+    let _second = joined.remote.upload(&caller("b")).await.unwrap();
+    let (a, remote) = (caller("a"), joined.remote.clone());
+    let mut third = std::pin::pin!(remote.upload(&a));
+    assert!(
+        timeout(Duration::from_millis(100), third.as_mut()).await.is_err(),
+        "there is room for two"
+    );
+    first.finish("a", "a/b", Role::Attachment).await.unwrap();
+    timeout(WAIT, third).await.unwrap().unwrap();
+    joined.end().await;
+}
