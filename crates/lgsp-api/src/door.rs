@@ -1,6 +1,8 @@
 //! The door of every call: who calls, and whether it is too much, is settled before a body is read.
 
-use std::collections::HashSet;
+mod coming;
+
+use std::collections::HashMap;
 use std::convert::Infallible;
 use std::fmt;
 use std::future::Future;
@@ -15,16 +17,15 @@ use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use lgsp_types::Unavailable;
 use prost::Message as _;
-use tokio::time::{Sleep, sleep};
 use tonic::Status;
 use tonic::body::Body;
 use tower_layer::Layer;
 use tower_service::Service;
 
+use self::coming::{Allowance, Many, Single};
 use crate::identity::caller::Callers;
 use crate::identity::limits::{Held, Limits};
-use crate::identity::who::Who;
-use crate::status::{ToStatus as _, explain, too_late};
+use crate::status::{ToStatus as _, explain};
 use crate::taken::{Answering, Given, Line};
 
 /// What anybody may ask who got through the handshake: load balancers have no names here.
@@ -49,13 +50,20 @@ struct Inner {
     /// How long a call with one request may take to bring it.
     patience: Duration,
     /// Calls that go on for as long as the caller likes, by path; every other one has one request and one answer.
-    streaming: HashSet<String>,
+    streaming: HashMap<String, Requests>,
+}
+
+/// What a call that goes on begins with, or goes on with.
+#[derive(Clone, Copy)]
+enum Requests {
+    One,
+    Many,
 }
 
 /// What a call has in use until its answer has left.
 struct Stay {
     _stream: Option<Held>,
-    bytes: Arc<Mutex<Vec<Held>>>,
+    bytes: Arc<Mutex<Option<Held>>>,
 }
 
 impl Door {
@@ -89,20 +97,17 @@ impl Door {
         let now = Instant::now();
         limits.call(principal.who(), now).map_err(|error| error.status())?;
         let bytes = Arc::new(Mutex::default());
-        let streams = streaming.contains(parts.uri.path());
-        let (body, stream) = if streams {
-            let stream = limits.stream(principal.who(), now).map_err(|error| error.status())?;
-            (body, Some(stream))
-        } else {
-            let metered = Metered {
-                body,
-                limits: limits.clone(),
-                who: principal.who().clone(),
-                bytes: Arc::clone(&bytes),
-                patience: *patience,
-                late: Box::pin(sleep(*patience)),
-            };
-            (Body::new(metered), None)
+        let streams = streaming.get(parts.uri.path()).copied();
+        let stream = streams.map(|_| limits.stream(principal.who(), now));
+        let stream = stream.transpose().map_err(|error| error.status())?;
+        let allowance = Allowance {
+            limits: limits.clone(),
+            who: principal.who().clone(),
+            patience: *patience,
+        };
+        let body = match streams {
+            Some(Requests::Many) => Body::new(Many::new(body, allowance)),
+            Some(Requests::One) | None => Body::new(Single::new(body, allowance, Arc::clone(&bytes))),
         };
         parts.extensions.insert(principal);
         let stay = Stay { _stream: stream, bytes };
@@ -111,15 +116,19 @@ impl Door {
 }
 
 /// Told by the descriptors, so that no list of ours has to be kept.
-fn streaming_paths() -> HashSet<String> {
+fn streaming_paths() -> HashMap<String, Requests> {
     let files = prost_types::FileDescriptorSet::decode(lgsp_proto::DESCRIPTORS).unwrap_or_default();
-    let mut paths = HashSet::from(REFLECTION.map(String::from));
+    let mut paths = HashMap::from(REFLECTION.map(|path| (path.to_owned(), Requests::Many)));
     for file in files.file {
         for service in &file.service {
             for method in &service.method {
-                if method.client_streaming() || method.server_streaming() {
-                    paths.insert(format!("/{}.{}/{}", file.package(), service.name(), method.name()));
-                }
+                let requests = match (method.client_streaming(), method.server_streaming()) {
+                    (true, _) => Requests::Many,
+                    (false, true) => Requests::One,
+                    (false, false) => continue,
+                };
+                let path = format!("/{}.{}/{}", file.package(), service.name(), method.name());
+                paths.insert(path, requests);
             }
         }
     }
@@ -173,7 +182,7 @@ where
             explain(answer.headers_mut());
             if let Some(stay) = &stay {
                 let room = answer.extensions_mut().remove::<AnswerRoom>();
-                *lock(&stay.bytes) = room.map(|room| room.take()).unwrap_or_default();
+                *lock(&stay.bytes) = room.and_then(|room| room.take());
             }
             let answering = given.as_ref().map(Given::answering);
             Ok(answer.map(|body| {
@@ -203,59 +212,20 @@ fn no_grpc() -> Answer {
 
 /// Room that a service took for its answer; kept until the answer has left.
 #[derive(Clone)]
-pub(crate) struct AnswerRoom(Arc<Mutex<Vec<Held>>>);
+pub(crate) struct AnswerRoom(Arc<Mutex<Option<Held>>>);
 
 impl AnswerRoom {
     pub(crate) fn new(held: Held) -> Self {
-        Self(Arc::new(Mutex::new(vec![held])))
+        Self(Arc::new(Mutex::new(Some(held))))
     }
 
-    fn take(&self) -> Vec<Held> {
+    fn take(&self) -> Option<Held> {
         mem::take(&mut lock(&self.0))
     }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// A request whose bytes are counted as they come, and that comes in time.
-struct Metered {
-    body: Body,
-    limits: Limits,
-    who: Who,
-    bytes: Arc<Mutex<Vec<Held>>>,
-    patience: Duration,
-    late: Pin<Box<Sleep>>,
-}
-
-impl HttpBody for Metered {
-    type Data = Bytes;
-    type Error = Status;
-
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        let polled = Pin::new(&mut self.body).poll_frame(cx);
-        if polled.is_pending() && self.late.as_mut().poll(cx).is_ready() {
-            return Poll::Ready(Some(Err(too_late(self.patience))));
-        }
-        if let Poll::Ready(Some(Ok(frame))) = &polled
-            && let Some(data) = frame.data_ref()
-        {
-            match self.limits.bytes(&self.who, data.len() as u64, Instant::now()) {
-                Ok(held) => lock(&self.bytes).push(held),
-                Err(error) => return Poll::Ready(Some(Err(error.status()))),
-            }
-        }
-        polled
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
 }
 
 /// An answer that has in use what its call has, and must be taken.

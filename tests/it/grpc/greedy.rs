@@ -1,5 +1,6 @@
 //! Callers that want too much at one time: each limit is told with the time to come again, and is nobody else's.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -14,7 +15,9 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::letter::{INFORMATION, JUSTICE, PROVINCE, letter};
 use super::rude::neighbour;
-use super::wire::{GRPC, PUBLISH, PUBLISH_STREAM, RECEIVE, UPLOAD, Wire, framed, with_prefix};
+use super::wire::{
+    Frames, GRPC, PUBLISH, PUBLISH_STREAM, RECEIVE, UPLOAD, Wire, frame, framed, headers, kind, with_prefix,
+};
 use super::{TIME_LIMIT, node, node_with};
 use crate::support::Node;
 
@@ -201,6 +204,49 @@ async fn what_was_begun_and_does_not_come_is_ended_in_its_time() {
     })
     .await;
     assert_eq!(node.fact_counts()["Accepted"], sent, "nothing of that");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn letters_that_are_begun_on_a_hundred_streams_and_never_whole_are_bounded_as_well() {
+    let node = impatient();
+    let most_of_2_mib = with_prefix(0, Some(2 * 1024 * 1024), &vec![0; 1_900_000]);
+    let sent = neighbour(&node, async {
+        let wire = Wire::open(&node, JUSTICE).await;
+        let (mut bodies, mut answers) = (Vec::new(), FuturesUnordered::new());
+        for _ in 0..100 {
+            let call = wire.begin(PUBLISH_STREAM, &GRPC, most_of_2_mib.clone(), false).await;
+            bodies.push(call.body);
+            answers.push(call.answer.ended());
+        }
+        let mut told = BTreeSet::new();
+        while let Some(ended) = answers.next().await {
+            told.insert(ended.told.unwrap().reason);
+        }
+        assert_eq!(told, BTreeSet::from(["LIMIT_BYTES", "STREAM_IDLE"].map(String::from)));
+    })
+    .await;
+    assert_eq!(node.fact_counts()["Accepted"], sent);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_letter_that_comes_byte_by_byte_ends_its_connection() {
+    let node = node();
+    let sent = neighbour(&node, async {
+        let mut frames = Frames::open(&node, JUSTICE).await;
+        let begin = frame(kind::HEADERS, kind::END_HEADERS, 1, &headers(PUBLISH, &[]));
+        let prefix = frame(kind::DATA, 0, 1, &with_prefix(0, Some(2 * 1024 * 1024), b""));
+        assert!(frames.send(&[begin, prefix].concat()).await);
+        // As many as the window of a stream lets through.
+        let bytes = frame(kind::DATA, 0, 1, &[0]).repeat(1000);
+        for _ in 0..250 {
+            if !frames.send(&bytes).await {
+                break;
+            }
+        }
+        frames.cut_off().await;
+    })
+    .await;
+    assert_eq!(node.fact_counts()["Accepted"], sent);
 }
 
 /// Streams of one caller that ask and ask, and never take an answer.

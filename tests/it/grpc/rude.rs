@@ -9,7 +9,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::letter::{INFORMATION, JUSTICE, letter};
-use super::wire::{ENHANCE_YOUR_CALM, Frames, PREFACE, PUBLISH, REFUSED_STREAM, address, frame, headers, kind, shake};
+use super::wire::{Frames, PREFACE, PUBLISH, REFUSED_STREAM, address, frame, headers, kind, shake};
 use super::wire::{GRPC, RECEIVE, Wire, framed};
 use super::{TIME_LIMIT, node, node_with};
 use crate::support::Node;
@@ -128,7 +128,7 @@ async fn calls_that_are_taken_back_at_once_by_the_thousand_hold_up_nobody() {
                 break;
             }
         }
-        assert_eq!(frames.goodbye().await, Some(ENHANCE_YOUR_CALM));
+        frames.cut_off().await;
     })
     .await;
 }
@@ -144,7 +144,7 @@ async fn headers_without_an_end_and_headers_too_large_are_cut_off() {
             sent = frames.send(&more).await;
             count += 1;
         }
-        assert_eq!(frames.goodbye().await, Some(ENHANCE_YOUR_CALM));
+        frames.cut_off().await;
 
         // One header of 17 KiB: this call is refused, the next on the same connection is not.
         let wire = Wire::open(&node, JUSTICE).await;

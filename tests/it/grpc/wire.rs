@@ -209,7 +209,7 @@ pub(super) mod kind {
 }
 
 /// Source: RFC 9113, 7.
-pub(super) const ENHANCE_YOUR_CALM: u32 = 11;
+const ENHANCE_YOUR_CALM: u32 = 11;
 pub(super) const REFUSED_STREAM: u32 = 7;
 
 #[derive(Debug)]
@@ -304,14 +304,13 @@ impl Frames {
         })
     }
 
-    /// Reads on until the far side gives up; its reason, where it gave one.
-    pub(super) async fn goodbye(&mut self) -> Option<u32> {
-        let mut reason = None;
+    /// Reads on until the far side has ended the connection, as one that asks for too much.
+    pub(super) async fn cut_off(mut self) {
         while let Some(frame) = self.next().await {
+            // Not always there to be read: what we still sent makes the kernel reset the connection behind it.
             if frame.kind == kind::GOAWAY {
-                reason = Some(frame.error());
+                assert_eq!(frame.error(), ENHANCE_YOUR_CALM);
             }
         }
-        reason
     }
 }

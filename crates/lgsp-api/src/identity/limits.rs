@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -216,6 +217,15 @@ impl Account {
 
 fn full(settings: &LimitSettings) -> u64 {
     u64::from(settings.calls_burst.max(1)) * CALL
+}
+
+impl Held {
+    /// Both are one from now on; they are one caller's.
+    pub(crate) fn join(&mut self, mut other: Self) {
+        debug_assert_eq!(self.who, other.who, "what one holds is not another's");
+        self.bytes += mem::take(&mut other.bytes);
+        self.streams += mem::take(&mut other.streams);
+    }
 }
 
 impl Drop for Held {
