@@ -155,7 +155,8 @@ pub struct ExchangeCall {
 }
 /// Nested message and enum types in `ExchangeCall`.
 pub mod exchange_call {
-    /// Begins an upload. Send chunks as credit comes, then UploadEnd; the answer is `uploaded`. Cancel throws it away.
+    /// Begins an upload. Send chunks as credit comes, then UploadEnd; the answer is `uploaded`. Cancel throws it away. The
+    /// first credit may take its time: an adapter has only so many bytes in flight (`grpc.bytes_in_flight_max`).
     /// Unpublished uploads of a stream: at most 1,024; beyond, the oldest is forgotten.
     #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
     pub struct Upload {}
