@@ -748,7 +748,7 @@ pub mod exchange_client {
         /// As Publish, for many. Answers come in the order of the requests, one for each; a refused message ends nothing.
         /// Messages of one order key are accepted one after another, in the order of their requests; all others beside each
         /// other. The node reads on only while fewer than 256 answers and 4 MiB are outstanding, so a client that does not read
-        /// is not read; one that reads nothing for 60 seconds is cut off.
+        /// is not read; one that reads nothing for the node's `no_progress_timeout_ms`, by default 60 seconds, loses its connection.
         pub async fn publish_stream(
             &mut self,
             request: impl tonic::IntoStreamingRequest<
@@ -1029,7 +1029,7 @@ pub mod exchange_server {
         /// As Publish, for many. Answers come in the order of the requests, one for each; a refused message ends nothing.
         /// Messages of one order key are accepted one after another, in the order of their requests; all others beside each
         /// other. The node reads on only while fewer than 256 answers and 4 MiB are outstanding, so a client that does not read
-        /// is not read; one that reads nothing for 60 seconds is cut off.
+        /// is not read; one that reads nothing for the node's `no_progress_timeout_ms`, by default 60 seconds, loses its connection.
         async fn publish_stream(
             &self,
             request: tonic::Request<tonic::Streaming<super::PublishStreamRequest>>,
