@@ -49,7 +49,11 @@ impl Bench {
         };
         let kept = folder.path().join("floor.topic");
         runtime.block_on(Kafka::create(&kept, manifest, &settings)).unwrap();
-        let floor = Floor::new(&settings, "floor").unwrap();
+        let floor = {
+            // Its consumer lives on the runtime.
+            let _within = runtime.enter();
+            Floor::new(&settings, "floor").unwrap()
+        };
         Self {
             runtime,
             cluster,

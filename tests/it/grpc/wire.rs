@@ -130,9 +130,13 @@ impl Wire {
             request = request.header(*name, *value);
         }
         let ready = timeout(TIME_LIMIT, self.requests.clone().ready()).await.unwrap();
-        let sent = ready?.send_request(request.body(()).unwrap(), false);
+        // A call that is refused by its headers may be over before a body could follow.
+        let whole = last && body.is_empty();
+        let sent = ready?.send_request(request.body(()).unwrap(), whole);
         let (answer, mut stream) = sent?;
-        stream.send_data(body, last)?;
+        if !whole {
+            stream.send_data(body, last)?;
+        }
         let answer = Answer(answer);
         Ok(Call { body: stream, answer })
     }

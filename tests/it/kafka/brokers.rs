@@ -27,7 +27,8 @@ fn node(cluster: &Cluster) -> Node {
     home.serve_grpc();
     home.set("ledger", "kind", "kafka");
     home.set("ledger", "partitions", 3);
-    home.set("kafka", "bootstrap", vec![cluster.bootstrap()]);
+    let brokers: Vec<String> = cluster.bootstrap().split(',').map(str::to_owned).collect();
+    home.set("kafka", "bootstrap", brokers);
     let ended = lgsp(&home, &["ledger", "init"]);
     assert_eq!(ended.code, Some(0), "{ended:?}");
     Node::start(home)
