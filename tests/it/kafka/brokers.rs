@@ -120,14 +120,14 @@ async fn a_broker_dies_unnoticed_and_when_all_die_nothing_accepted_is_lost_or_do
 
     // Each partition has its leader on another broker: whichever dies leads one of them.
     let dying = Arc::clone(&cluster);
-    let one = move || dying.lock().unwrap().kill(0).unwrap();
+    let one = move || dying.lock().unwrap().kill(1).unwrap();
     let mut accepted = everybody_sends(&node, "one", DEADLINE, one).await;
     assert_eq!(accepted.len(), CALLERS * EACH);
 
     let dying = Arc::clone(&cluster);
     let all = move || {
         let mut cluster = dying.lock().unwrap();
-        for broker in [1, 2] {
+        for broker in [2, 3] {
             cluster.kill(broker).unwrap();
         }
         cluster.start_again().unwrap();

@@ -1,6 +1,6 @@
 //! Receiving on a stream: deliveries go out as they come, in order, as many as the receiver gave credit for.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +10,9 @@ use lgsp_proto::exchange::v1;
 use lgsp_proto::exchange::v1::receive_request::Request as Asked;
 use lgsp_proto::exchange::v1::receive_response as answer;
 use lgsp_proto::{read_contract_name, read_outcome, write_content, write_summary};
-use lgsp_types::{Acknowledged, Caller, DeliveryId, Fetched, OpenDelivery, OpenQuery, Outcome, ReasonCode, Refusal};
+use lgsp_types::{
+    Acknowledged, Caller, DeliveryId, Fetched, OpenDelivery, OpenQuery, OrderKey, Outcome, ReasonCode, Refusal,
+};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until, timeout};
 use tonic::codegen::tokio_stream::wrappers::ReceiverStream;
@@ -81,7 +83,9 @@ struct State {
     contract: Option<String>,
     credit: usize,
     /// Handed out, or about to be, and not ended.
-    outstanding: HashSet<DeliveryId>,
+    outstanding: HashMap<DeliveryId, OrderKey>,
+    /// Seen in the list and not out, in its order: the list is not read again for each.
+    waiting: VecDeque<OpenDelivery>,
     /// The list may hold what was not looked at.
     look: bool,
     /// After trouble: not before this.
@@ -101,10 +105,6 @@ impl State {
         self.credit.min(OUTSTANDING_MAX.saturating_sub(self.outstanding.len()))
     }
 
-    fn may_look(&self) -> bool {
-        self.look && self.not_before.is_none() && self.room() > 0
-    }
-
     /// It is not handed out after all.
     fn put_back(&mut self, delivery: DeliveryId) {
         self.outstanding.remove(&delivery);
@@ -112,23 +112,40 @@ impl State {
         self.look = true;
     }
 
-    /// The first of each order key that is not out yet, as many as there is room for; and whether all were seen.
-    fn choose(&mut self, listed: Vec<OpenDelivery>, complete: bool) -> Vec<OpenDelivery> {
+    fn may_hand_out(&self) -> bool {
+        self.not_before.is_none() && self.room() > 0
+    }
+
+    /// Keeps what was seen of the list; all of it where that was `complete`: then what is not listed has ended.
+    fn keep(&mut self, listed: Vec<OpenDelivery>, complete: bool) {
         if complete {
             let still: HashSet<_> = listed.iter().map(|row| row.delivery).collect();
-            self.outstanding.retain(|delivery| still.contains(delivery));
+            self.outstanding.retain(|delivery, _| still.contains(delivery));
         }
-        let mut begun = HashSet::new();
-        let mut chosen = Vec::new();
-        for row in listed {
-            if self.room() == 0 {
-                break;
-            }
+        let fresh = listed
+            .into_iter()
+            .filter(|row| !self.outstanding.contains_key(&row.delivery));
+        self.waiting = fresh.collect();
+    }
+
+    /// Of what was seen, the first of each order key of which nothing is out, as many as there is room for.
+    fn take(&mut self) -> Vec<OpenDelivery> {
+        let mut busy: HashSet<OrderKey> = self.outstanding.values().cloned().collect();
+        let (mut chosen, mut behind) = (Vec::new(), Vec::new());
+        while self.room() > 0
+            && let Some(row) = self.waiting.pop_front()
+        {
             // Whatever waits behind the first of its key, waits until that one has ended.
-            if begun.insert(row.order.clone()) && self.outstanding.insert(row.delivery) {
+            if busy.insert(row.order.clone()) {
                 self.credit -= 1;
+                self.outstanding.insert(row.delivery, row.order.clone());
                 chosen.push(row);
+            } else {
+                behind.push(row);
             }
+        }
+        for row in behind.into_iter().rev() {
+            self.waiting.push_front(row);
         }
         chosen
     }
@@ -173,8 +190,11 @@ impl Receiving {
         let mut settling = FuturesUnordered::new();
         let mut open = true;
         while open || !settling.is_empty() {
-            if open && state.may_look() {
-                let chosen = self.look(&mut state).await;
+            if open && state.may_hand_out() {
+                let mut chosen = state.take();
+                if chosen.is_empty() && state.look {
+                    chosen = self.look(&mut state).await;
+                }
                 let fetch = |row| self.common.begin(Arc::clone(self).fetch(row));
                 fetching.extend(chosen.into_iter().map(fetch));
             }
@@ -223,10 +243,11 @@ impl Receiving {
                 }
             };
             let complete = listed.len() < limit as usize;
-            let chosen = state.choose(listed, complete);
+            state.keep(listed, complete);
+            let chosen = state.take();
             if !chosen.is_empty() || complete || limit >= LOOK_MAX {
                 // Where all that was seen is out, or waits behind it, the next word on one of those looks again.
-                state.look |= !complete && state.room() > 0 && !chosen.is_empty();
+                state.look |= !complete && !chosen.is_empty();
                 return chosen;
             }
             limit *= 4;
