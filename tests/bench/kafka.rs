@@ -21,7 +21,7 @@ const RATE: u32 = 1_000;
 const LATENCIES: usize = 5_000;
 const SLOW_STREAMS: usize = 200;
 /// How long the projector has to keep up with a steady load.
-const STEADY: Duration = Duration::from_secs(60);
+const STEADY: Duration = Duration::from_secs(30);
 const STEADY_RATE: u32 = 300;
 
 /// One broker, the bare clients and a node on it.
