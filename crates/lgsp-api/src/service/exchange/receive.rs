@@ -12,6 +12,7 @@ use lgsp_proto::exchange::v1::receive_response as answer;
 use lgsp_proto::{read_contract_name, read_outcome, write_content, write_summary};
 use lgsp_types::{
     Acknowledged, Caller, DeliveryId, Fetched, OpenDelivery, OpenQuery, OrderKey, Outcome, ReasonCode, Refusal,
+    Unavailable,
 };
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until, timeout};
@@ -24,7 +25,7 @@ use super::send::status_message;
 use crate::identity::caller::Principal;
 use crate::identity::limits::Held;
 use crate::identity::who::Who;
-use crate::service::{Common, stopping};
+use crate::service::{Common, Part, stopping};
 use crate::status::{ToStatus as _, refused, too_late};
 
 /// Deliveries that one stream may have handed out and not heard of, and most credit.
@@ -48,6 +49,8 @@ const BEGIN_MISSING: ReasonCode = ReasonCode::new("BEGIN_MISSING");
 const CREDIT_INVALID: ReasonCode = ReasonCode::new("CREDIT_INVALID");
 const FIELD_MISSING: ReasonCode = ReasonCode::new("FIELD_MISSING");
 
+/// What a look at the list brought.
+type Listed = Result<Vec<OpenDelivery>, Unavailable>;
 type Answer = (Result<v1::ReceiveResponse, Status>, Option<Held>);
 
 /// Begins to hand out; the work is done on the service's tasks.
@@ -88,6 +91,10 @@ struct State {
     waiting: VecDeque<OpenDelivery>,
     /// The list may hold what was not looked at.
     look: bool,
+    /// Rows of the next look.
+    depth: u32,
+    /// What has ended since the last look began: it may still be in what that one brings.
+    ended: HashSet<DeliveryId>,
     /// After trouble: not before this.
     not_before: Option<Instant>,
 }
@@ -105,6 +112,17 @@ impl State {
         self.credit.min(OUTSTANDING_MAX.saturating_sub(self.outstanding.len()))
     }
 
+    /// While much of what was seen is left, the list can wait.
+    fn wants_look(&self) -> bool {
+        self.look && self.not_before.is_none() && (self.room() > 0 || self.waiting.len() < OUTSTANDING_MAX)
+    }
+
+    fn end(&mut self, delivery: DeliveryId) {
+        self.outstanding.remove(&delivery);
+        self.ended.insert(delivery);
+        self.look = true;
+    }
+
     /// It is not handed out after all.
     fn put_back(&mut self, delivery: DeliveryId) {
         self.outstanding.remove(&delivery);
@@ -116,16 +134,26 @@ impl State {
         self.not_before.is_none() && self.room() > 0
     }
 
-    /// Keeps what was seen of the list; all of it where that was `complete`: then what is not listed has ended.
-    fn keep(&mut self, listed: Vec<OpenDelivery>, complete: bool) {
+    /// Keeps what was seen of the list. Where that was all of it, what is out and not listed has ended.
+    fn keep(&mut self, listed: Vec<OpenDelivery>) {
+        let complete = listed.len() < self.depth as usize;
         if complete {
             let still: HashSet<_> = listed.iter().map(|row| row.delivery).collect();
             self.outstanding.retain(|delivery, _| still.contains(delivery));
         }
-        let fresh = listed
-            .into_iter()
-            .filter(|row| !self.outstanding.contains_key(&row.delivery));
-        self.waiting = fresh.collect();
+        let fresh =
+            |row: &OpenDelivery| !self.outstanding.contains_key(&row.delivery) && !self.ended.contains(&row.delivery);
+        self.waiting = listed.into_iter().filter(fresh).collect();
+        let busy: HashSet<&OrderKey> = self.outstanding.values().collect();
+        let some_free = self.waiting.iter().any(|row| !busy.contains(&row.order));
+        // Where all that was seen waits behind what is out, what is further down may not; at the deepest, the next word
+        // on one of those looks again.
+        self.look |= !complete && (some_free || self.depth < LOOK_MAX);
+        self.depth = if complete || some_free {
+            LOOK
+        } else {
+            LOOK_MAX.min(self.depth * 4)
+        };
     }
 
     /// Of what was seen, the first of each order key of which nothing is out, as many as there is room for.
@@ -174,6 +202,7 @@ impl Receiving {
         Ok(State {
             contract: contract.map_err(|wrong| refused(&[wrong]))?,
             look: true,
+            depth: LOOK,
             ..State::default()
         })
     }
@@ -188,15 +217,15 @@ impl Receiving {
         let mut arrivals = self.common.exchange.arrivals();
         let mut fetching = FuturesOrdered::new();
         let mut settling = FuturesUnordered::new();
+        let mut looking = None;
         let mut open = true;
         while open || !settling.is_empty() {
             if open && state.may_hand_out() {
-                let mut chosen = state.take();
-                if chosen.is_empty() && state.look {
-                    chosen = self.look(&mut state).await;
-                }
                 let fetch = |row| self.common.begin(Arc::clone(self).fetch(row));
-                fetching.extend(chosen.into_iter().map(fetch));
+                fetching.extend(state.take().into_iter().map(fetch));
+            }
+            if open && looking.is_none() && state.wants_look() {
+                looking = Some(self.begin_look(&mut state));
             }
             let not_before = state.not_before;
             tokio::select! {
@@ -207,6 +236,10 @@ impl Receiving {
                 Some(fetched) = fetching.next() => {
                     let (row, fetched) = fetched?;
                     self.hand(&mut state, row, fetched).await?;
+                }
+                looked = looked(&mut looking), if looking.is_some() => {
+                    looking = None;
+                    self.seen(&mut state, looked?);
                 }
                 request = requests.message(), if open && settling.len() < SETTLING_MAX => match request? {
                     Some(request) => {
@@ -222,35 +255,29 @@ impl Receiving {
         Ok(())
     }
 
-    /// What is to be handed out now.
-    async fn look(&self, state: &mut State) -> Vec<OpenDelivery> {
+    /// Looks at the list beside everything else: it waits for the projection, and what is out goes on meanwhile.
+    fn begin_look(self: &Arc<Self>, state: &mut State) -> Part<Listed> {
         state.look = false;
-        let mut limit = LOOK;
-        loop {
-            let query = OpenQuery {
-                contract: state.contract.clone(),
-                limit,
-                after: None,
-                dead_letters: false,
-            };
-            let listed = match self.common.exchange.open(&self.caller, query).await {
-                Ok(listed) => listed,
-                Err(error) => {
-                    warn!(error = &error as &dyn std::error::Error, "a stream looks again later");
-                    state.look = true;
-                    state.not_before = Some(Instant::now() + AFTER_TROUBLE);
-                    return Vec::new();
-                }
-            };
-            let complete = listed.len() < limit as usize;
-            state.keep(listed, complete);
-            let chosen = state.take();
-            if !chosen.is_empty() || complete || limit >= LOOK_MAX {
-                // Where all that was seen is out, or waits behind it, the next word on one of those looks again.
-                state.look |= !complete && !chosen.is_empty();
-                return chosen;
+        state.ended.clear();
+        let query = OpenQuery {
+            contract: state.contract.clone(),
+            limit: state.depth,
+            after: None,
+            dead_letters: false,
+        };
+        let receiving = Arc::clone(self);
+        let looking = async move { receiving.common.exchange.open(&receiving.caller, query).await };
+        self.common.begin(looking)
+    }
+
+    fn seen(&self, state: &mut State, listed: Listed) {
+        match listed {
+            Ok(listed) => state.keep(listed),
+            Err(error) => {
+                warn!(error = &error as &dyn std::error::Error, "a stream looks again later");
+                state.look = true;
+                state.not_before = Some(Instant::now() + AFTER_TROUBLE);
             }
-            limit *= 4;
         }
     }
 
@@ -312,8 +339,7 @@ impl Receiving {
 
     async fn tell(&self, state: &mut State, settled: Settled) -> Result<(), Status> {
         if let Some(ended) = settled.ended {
-            state.outstanding.remove(&ended);
-            state.look = true;
+            state.end(ended);
         }
         let outcome = match settled.outcome {
             Ok(acknowledged) => answer::acknowledged::Outcome::Done(v1::AcknowledgeDeliveryResponse {
@@ -366,6 +392,14 @@ fn asked(state: &mut State, request: v1::ReceiveRequest) -> Result<Option<v1::Ac
             "is absent",
             "send `credit` or `acknowledge`",
         )),
+    }
+}
+
+/// What the look that is under way brings.
+async fn looked(looking: &mut Option<Part<Listed>>) -> Result<Listed, Status> {
+    match looking {
+        Some(looking) => looking.await,
+        None => std::future::pending().await,
     }
 }
 
