@@ -20,9 +20,9 @@ fn home(cluster: &Cluster) -> Home {
     for name in ["replication", "min_insync"] {
         home.set("kafka", name, 1);
     }
-    home.set("kafka", "request_timeout_ms", 500);
-    home.set("kafka", "socket_timeout_ms", 1_500);
-    home.set("kafka", "message_timeout_ms", 2_500);
+    home.set("kafka", "request_timeout_ms", 1_000);
+    home.set("kafka", "socket_timeout_ms", 3_000);
+    home.set("kafka", "message_timeout_ms", 5_000);
     home
 }
 
