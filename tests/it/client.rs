@@ -6,15 +6,13 @@ use std::path::Path;
 use lgsp_api::Endpoint;
 use serde_json::{Value, json};
 
-use crate::support::{Ended, Home, Node, run, to_lgsp};
+use crate::support::{Ended, Node, run, to_lgsp};
 
 const INFORMATION: &str = "system/vxp.test.11";
 const JUSTICE: &str = "system/vxp.test.14";
 
 fn node() -> Node {
-    let mut home = Home::new();
-    home.serve_grpc();
-    Node::start(home)
+    Node::start_with_grpc(|_| {})
 }
 
 /// One command of this caller.

@@ -12,15 +12,13 @@ mod receive;
 use lgsp_api::Endpoint;
 use serde_json::{Value, json};
 
-use crate::support::{Ended, Home, Node, python, run};
+use crate::support::{Ended, Node, python, run};
 
 const INFORMATION: &str = "system/vxp.test.11";
 const JUSTICE: &str = "system/vxp.test.14";
 
 fn node() -> Node {
-    let mut home = Home::new();
-    home.serve_grpc();
-    Node::start(home)
+    Node::start_with_grpc(|_| {})
 }
 
 /// Certificate and key of a caller, as commands take them.

@@ -29,10 +29,7 @@ fn node() -> Node {
 }
 
 fn node_with(set: impl FnOnce(&mut Home)) -> Node {
-    let mut home = Home::new();
-    home.serve_grpc();
-    set(&mut home);
-    Node::start(home)
+    Node::start_with_grpc(set)
 }
 
 #[tokio::test(flavor = "multi_thread")]

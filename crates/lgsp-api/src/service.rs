@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use lgsp_types::{AdapterId, Caller, Exchange, ObjectReader, Unavailable};
+use lgsp_types::{AdapterId, Caller, Exchange, ObjectReader, ReasonCode, Refusal, Unavailable};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 use tonic::{Request, Status};
@@ -19,7 +19,7 @@ use crate::identity::caller::Principal;
 use crate::identity::limits::{Held, LimitError, Limits};
 use crate::identity::scope::Scope;
 use crate::identity::who::Who;
-use crate::status::{ToStatus as _, forbidden};
+use crate::status::{ToStatus as _, forbidden, refused};
 
 /// Who passes on what comes through gRPC, as facts name it.
 const ADAPTER: &str = "grpc";
@@ -100,6 +100,11 @@ pub(crate) fn caller(principal: &Principal) -> Result<Caller, Status> {
 /// The node stops; what was not answered was perhaps done.
 pub(crate) fn stopping() -> Status {
     crate::status::node_stops()
+}
+
+/// One field of a request is wrong.
+pub(crate) fn wrong(code: ReasonCode, path: &str, what: impl Into<String>, mend: &str) -> Status {
+    refused(&[Refusal::new(code, path, what, mend)])
 }
 
 pub(crate) fn limited(error: &LimitError) -> Status {

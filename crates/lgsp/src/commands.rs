@@ -21,8 +21,11 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tracing::info;
 
-use crate::settings::{Loaded, Problems, Settings};
+use crate::settings::{Loaded, Log, Problems, Settings};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -90,11 +93,37 @@ pub(crate) struct NodeArguments {
 
 impl NodeArguments {
     pub(crate) fn load(&self) -> Result<Loaded, Failure> {
-        // What is no UTF-8 in the environment is no setting of ours.
-        let texts =
-            std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-        Settings::load(self.config.as_deref(), texts).map_err(Failure::settings)
+        Settings::load(self.config.as_deref(), environment()).map_err(Failure::settings)
     }
+}
+
+/// The variables of the environment. What is no UTF-8 there is no setting of ours.
+fn environment() -> impl Iterator<Item = (String, String)> {
+    std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+}
+
+/// Starts the log and serves until SIGTERM or Ctrl-C, or until what is served ends by itself.
+fn serve_until_told<Serving>(log: &Log, serve: impl FnOnce(CancellationToken) -> Serving) -> Result<ExitCode, Failure>
+where
+    Serving: Future<Output = Result<(), Failure>>,
+{
+    crate::log::start(log).map_err(|error| Failure::cannot(error as Box<dyn Error>))?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async move {
+        let stop = CancellationToken::new();
+        let serving = serve(stop.clone());
+        tokio::pin!(serving);
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        tokio::select! {
+            ended = &mut serving => return ended,
+            _ = terminate.recv() => info!("told to stop"),
+            _ = interrupt.recv() => info!("interrupted"),
+        }
+        stop.cancel();
+        serving.await
+    })?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// The answer is no.

@@ -2,6 +2,7 @@
 
 mod commands;
 mod grpc;
+mod hexadecimal;
 mod home;
 mod log;
 mod node;

@@ -26,6 +26,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, warn};
 
+use crate::hexadecimal::hexadecimal;
+
 /// Questions at a time.
 const CONNECTIONS_MAX: usize = 32;
 /// Longest wait for a question's head, and for an answer.
@@ -132,10 +134,6 @@ async fn answer(spine: &Spine, request: &Request<Incoming>) -> Response<Full<Byt
         http::HeaderValue::from_static("application/json"),
     );
     response
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn message_id(request: &Request<Incoming>) -> Option<MsgId> {

@@ -11,6 +11,8 @@ use lgsp_files::{Existing, write_whole};
 use lgsp_types::{ReasonCode, Refusal};
 use thiserror::Error;
 
+use crate::hexadecimal::hexadecimal;
+
 const FILE_UNUSABLE: ReasonCode = ReasonCode::new("FILE_UNUSABLE");
 const FILE_EXISTS: ReasonCode = ReasonCode::new("FILE_EXISTS");
 
@@ -79,6 +81,11 @@ pub(crate) fn random_bytes<const N: usize>() -> io::Result<[u8; N]> {
     let filled = SystemRandom::new().fill(&mut bytes);
     filled.map_err(|_| io::Error::other("no randomness"))?;
     Ok(bytes)
+}
+
+/// A secret nobody has seen: 32 random bytes as hexadecimal digits.
+pub(crate) fn fresh_secret() -> Result<String, NotDone> {
+    random::<32>().map(|bytes| hexadecimal(&bytes))
 }
 
 #[cfg(test)]

@@ -6,9 +6,17 @@ use std::path::PathBuf;
 use lgsp_api::{Endpoint, Link, connect};
 use lgsp_proto::exchange::v1::exchange_client::ExchangeClient;
 
-use super::Node;
+use super::{Home, Node};
 
 impl Node {
+    /// A node that serves gRPC, with these settings besides.
+    pub(crate) fn start_with_grpc(set: impl FnOnce(&mut Home)) -> Self {
+        let mut home = Home::new();
+        home.serve_grpc();
+        set(&mut home);
+        Self::start(home)
+    }
+
     /// How this caller, as in `system/vxp.test.11`, reaches the node with a certificate; issued at the first call.
     pub(crate) fn endpoint(&self, who: &str) -> Endpoint {
         let papers = self.home().root().join("papers");

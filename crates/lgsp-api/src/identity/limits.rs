@@ -10,7 +10,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use lgsp_types::ReasonCode;
-use serde::Deserialize;
 use thiserror::Error;
 
 use super::who::Who;
@@ -28,8 +27,7 @@ const RETRY_HELD: Duration = Duration::from_millis(500);
 const CALL: u64 = 1_000_000;
 
 /// The limits.
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Copy, Debug)]
 pub struct LimitSettings {
     /// Calls, and messages of a stream, per caller and second.
     pub calls_per_second: u32,

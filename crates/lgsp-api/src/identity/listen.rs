@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use serde::Deserialize;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
@@ -22,8 +21,7 @@ use super::tls::Tls;
 const AFTER_ACCEPT_FAILED: Duration = Duration::from_millis(100);
 
 /// What the door lets in at one time.
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Copy, Debug)]
 pub struct ListenSettings {
     /// Connections served at one time; more wait outside.
     pub connections_max: u32,

@@ -10,7 +10,6 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use lgsp_types::{Clock, UnixMs};
 use rustls::pki_types::{CertificateDer, UnixTime};
-use serde::Deserialize;
 use thiserror::Error;
 use tokio::net::TcpStream;
 use tokio::time::{MissedTickBehavior, timeout};
@@ -23,8 +22,7 @@ pub use load::TlsError;
 use load::{Fingerprint, Loaded};
 
 /// Where the certificates are, and how often we look. Source of the limits: reliability.md, threats 30, 31 and 34.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug)]
 pub struct TlsSettings {
     /// The node's own certificate, then those between it and its root.
     pub certificate: PathBuf,

@@ -8,12 +8,11 @@ use clap::Args;
 use lgsp_adapters::edxml_vxp::server::Server;
 use lgsp_api::Remote;
 use lgsp_types::{Exchange, ObjectReader};
-use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::info;
 
-use super::Failure;
+use super::{Failure, environment, serve_until_told};
 use crate::node::{BUILD, clock};
 use crate::settings::LogFormat;
 use crate::settings::adapter::Settings;
@@ -31,30 +30,11 @@ pub(crate) struct Adapter {
 
 impl Adapter {
     pub(super) fn run(self) -> Result<ExitCode, Failure> {
-        // What is no UTF-8 in the environment is no setting of ours.
-        let texts =
-            std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-        let mut settings = Settings::load(self.config.as_deref(), texts).map_err(Failure::settings)?;
+        let mut settings = Settings::load(self.config.as_deref(), environment()).map_err(Failure::settings)?;
         if self.json {
             settings.log.format = LogFormat::Json;
         }
-        crate::log::start(&settings.log).map_err(|error| Failure::cannot(error as Box<dyn std::error::Error>))?;
-        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-        runtime.block_on(async move {
-            let stop = CancellationToken::new();
-            let serving = serve(&settings, stop.clone());
-            tokio::pin!(serving);
-            let mut terminate = signal(SignalKind::terminate())?;
-            let mut interrupt = signal(SignalKind::interrupt())?;
-            tokio::select! {
-                ended = &mut serving => return ended,
-                _ = terminate.recv() => info!("told to stop"),
-                _ = interrupt.recv() => info!("interrupted"),
-            }
-            stop.cancel();
-            serving.await
-        })?;
-        Ok(ExitCode::SUCCESS)
+        serve_until_told(&settings.log, |stop| serve(&settings, stop))
     }
 }
 

@@ -103,8 +103,7 @@ impl Secrets {
 
     /// Where it is shown comes last: what was shown is in force.
     fn make(&self, new: &New, path: &Path) -> Result<(), Failure> {
-        let bytes: [u8; 32] = private::random().map_err(Failure::cannot)?;
-        let secret: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        let secret = private::fresh_secret().map_err(Failure::cannot)?;
         let line = format!("{secret}\n");
         if let Some(out) = &new.out {
             private::write(out, line.as_bytes(), Existing::Refuse).map_err(Failure::cannot)?;

@@ -3,11 +3,8 @@
 use std::process::ExitCode;
 
 use clap::Args;
-use tokio::signal::unix::{SignalKind, signal};
-use tokio_util::sync::CancellationToken;
-use tracing::info;
 
-use super::{Failure, NodeArguments};
+use super::{Failure, NodeArguments, serve_until_told};
 use crate::node::{self, NodeError};
 use crate::settings::LogFormat;
 
@@ -27,23 +24,8 @@ impl Serve {
         if self.json {
             settings.log.format = LogFormat::Json;
         }
-        crate::log::start(&settings.log).map_err(|error| Failure::cannot(error as Box<dyn std::error::Error>))?;
-        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-        runtime.block_on(async move {
-            let stop = CancellationToken::new();
-            let served = node::serve(settings, stop.clone());
-            tokio::pin!(served);
-            let mut terminate = signal(SignalKind::terminate())?;
-            let mut interrupt = signal(SignalKind::interrupt())?;
-            tokio::select! {
-                ended = &mut served => return ended.map_err(failed),
-                _ = terminate.recv() => info!("told to stop"),
-                _ = interrupt.recv() => info!("interrupted"),
-            }
-            stop.cancel();
-            served.await.map_err(failed)
-        })?;
-        Ok(ExitCode::SUCCESS)
+        let log = settings.log.clone();
+        serve_until_told(&log, |stop| async { node::serve(settings, stop).await.map_err(failed) })
     }
 }
 

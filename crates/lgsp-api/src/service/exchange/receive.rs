@@ -11,8 +11,7 @@ use lgsp_proto::exchange::v1::receive_request::Request as Asked;
 use lgsp_proto::exchange::v1::receive_response as answer;
 use lgsp_proto::{read_contract_name, read_outcome, write_content, write_summary};
 use lgsp_types::{
-    Acknowledged, Caller, DeliveryId, Fetched, OpenDelivery, OpenQuery, OrderKey, Outcome, ReasonCode, Refusal,
-    Unavailable,
+    Acknowledged, Caller, DeliveryId, Fetched, OpenDelivery, OpenQuery, OrderKey, Outcome, ReasonCode, Unavailable,
 };
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until, timeout};
@@ -25,7 +24,7 @@ use super::send::status_message;
 use crate::identity::caller::Principal;
 use crate::identity::limits::Held;
 use crate::identity::who::Who;
-use crate::service::{Common, Part, stopping};
+use crate::service::{Common, Part, stopping, wrong};
 use crate::status::{ToStatus as _, refused, too_late};
 
 /// Deliveries that one stream may have handed out and not heard of, and most credit.
@@ -405,8 +404,4 @@ async fn looked(looking: &mut Option<Part<Listed>>) -> Result<Listed, Status> {
 
 async fn until(then: Option<Instant>) {
     sleep_until(then.unwrap_or_else(Instant::now)).await;
-}
-
-fn wrong(code: ReasonCode, path: &str, what: impl Into<String>, mend: &str) -> Status {
-    refused(&[Refusal::new(code, path, what, mend)])
 }

@@ -8,14 +8,14 @@ use std::time::{Duration, Instant};
 use lgsp_proto::exchange::v1;
 use lgsp_proto::exchange::v1::upload_attachment_request::Part;
 use lgsp_proto::{read_upload_start, write_attachment};
-use lgsp_types::{Caller, Digest, ReasonCode, Refusal, Staged, SystemId, Unavailable};
+use lgsp_types::{Caller, Digest, ReasonCode, Staged, SystemId, Unavailable};
 use tokio::time::timeout;
 use tonic::{Status, Streaming};
 
 use super::ExchangeService;
 use crate::identity::who::Who;
 use crate::random::random;
-use crate::service::limited;
+use crate::service::{limited, wrong};
 use crate::status::{ToStatus as _, come_again_for, refused, too_late};
 
 /// Finished uploads that may wait for their message, of one system and in all.
@@ -153,10 +153,6 @@ impl ExchangeService {
             .await
             .map_err(|_| too_late(patience))?
     }
-}
-
-fn wrong(code: ReasonCode, path: &str, what: impl Into<String>, mend: &str) -> Status {
-    refused(&[Refusal::new(code, path, what, mend)])
 }
 
 impl fmt::Debug for Uploads {

@@ -18,6 +18,7 @@ use time::OffsetDateTime;
 use super::pem;
 use super::register::{Entry, Register};
 use super::{CA_DAMAGED, CA_EXISTS, CA_MISSING, CA_TOO_LONG, HOST_INVALID, SERIAL_REVOKED, SERIAL_UNKNOWN};
+use crate::hexadecimal::hexadecimal;
 use crate::private::{self, NotDone};
 
 const DAY_MS: u64 = 24 * 3600 * 1000;
@@ -59,7 +60,7 @@ impl Authority {
         }
         let register = Register {
             // Lists of revoked certificates are matched by this name: no two roots share one.
-            root_name: format!("{domain} root {}", hex(&private::random::<4>()?)),
+            root_name: format!("{domain} root {}", hexadecimal(&private::random::<4>()?)),
             domain,
             root_ends_ms: now.0 + u64::from(days) * DAY_MS,
             next_crl: 1,
@@ -158,7 +159,7 @@ impl Authority {
         let key = KeyPair::generate().map_err(signing)?;
         let certificate = params.signed_by(&key, &self.issuer).map_err(signing)?;
         let entry = Entry {
-            serial: hex(&serial),
+            serial: hexadecimal(&serial),
             names,
             issued_ms: now.0,
             ends_ms,
@@ -280,10 +281,6 @@ fn host_name(host: &str) -> Result<SanType, NotDone> {
 /// Bounded: a command takes at most 100 years.
 fn moment(ms: u64) -> OffsetDateTime {
     OffsetDateTime::UNIX_EPOCH + Duration::from_secs(ms / 1000)
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The bytes of a serial from the register.

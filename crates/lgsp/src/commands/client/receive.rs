@@ -23,6 +23,7 @@ use tokio::sync::mpsc;
 use super::publish::queued;
 use super::{LinkArguments, failure, no, run};
 use crate::commands::Failure;
+use crate::hexadecimal::hexadecimal;
 
 /// Deliveries that may come before the first is stored.
 const CREDIT: u32 = 16;
@@ -260,7 +261,7 @@ fn describe(summary: &v1::DeliverySummary, content: &v1::Content, payload: Optio
                 "name": file.name,
                 "media_type": file.media_type,
                 "size_bytes": file.size_bytes,
-                "sha256": file.sha256.iter().map(|byte| format!("{byte:02x}")).collect::<String>(),
+                "sha256": hexadecimal(&file.sha256),
             })
         })
         .collect();

@@ -2,9 +2,8 @@
 
 use std::path::PathBuf;
 
-use aws_lc_rs::rand::{SecureRandom, SystemRandom};
-
 use crate::commands::Failure;
+use crate::private;
 
 /// One department's system.
 #[derive(Clone, Debug, serde::Serialize)]
@@ -26,15 +25,6 @@ pub(super) struct System {
     /// How the play calls it.
     #[serde(skip)]
     pub(super) part: &'static str,
-}
-
-/// A secret nobody has seen: 32 random bytes as hexadecimal digits.
-pub(super) fn fresh_secret() -> Result<String, Failure> {
-    let mut bytes = [0_u8; 32];
-    SystemRandom::new()
-        .fill(&mut bytes)
-        .map_err(|_| Failure::cannot("there is no randomness"))?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 /// The agencies of the province, as shipped: name and text of each file.
@@ -65,7 +55,7 @@ pub(super) fn systems() -> Result<Vec<System>, Failure> {
         Ok(System {
             agency: code.to_owned(),
             system,
-            secret: fresh_secret()?,
+            secret: private::fresh_secret().map_err(Failure::cannot)?,
             cert: PathBuf::new(),
             key: PathBuf::new(),
             token: String::new(),
