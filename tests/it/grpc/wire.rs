@@ -130,12 +130,15 @@ impl Wire {
             request = request.header(*name, *value);
         }
         let ready = timeout(TIME_LIMIT, self.requests.clone().ready()).await.unwrap();
-        // A call that is refused by its headers may be over before a body could follow.
         let whole = last && body.is_empty();
         let sent = ready?.send_request(request.body(()).unwrap(), whole);
         let (answer, mut stream) = sent?;
         if !whole {
-            stream.send_data(body, last)?;
+            match stream.send_data(body, last) {
+                // A call that is refused by its headers may be over before its body follows: the answer tells.
+                Err(error) if error.reason().is_none() && error.get_io().is_none() => {}
+                sent => sent?,
+            }
         }
         let answer = Answer(answer);
         Ok(Call { body: stream, answer })
