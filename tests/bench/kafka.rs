@@ -111,20 +111,41 @@ pub(super) fn measure() {
     );
 }
 
+/// Processor time that the node uses for each message of `work`, in microseconds: other work on the machine changes it little.
+fn cost<T>(node: &Node, messages: usize, work: impl FnOnce() -> T) -> (T, f64) {
+    let before = processor_time(node);
+    let done = work();
+    let spent = processor_time(node) - before;
+    (done, spent.as_secs_f64() * 1e6 / messages as f64)
+}
+
+/// What the node's process has used so far, to a hundredth of a second.
+fn processor_time(node: &Node) -> Duration {
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", node.pid().as_raw_nonzero())).unwrap();
+    // Its name, in brackets, may hold anything; user and system time are the 12th and 13th behind it.
+    let (_, behind) = stat.rsplit_once(')').unwrap();
+    let ticks = behind.split_whitespace().skip(11).take(2);
+    Duration::from_millis(ticks.map(|ticks| ticks.parse::<u64>().unwrap() * 10).sum())
+}
+
 /// Sent as fast as it goes, with the projection paused: the accept path alone.
 fn sending(bench: &Bench, name: &str, fail_point: Option<&str>) {
     let node = bench.node(name, fail_point);
     let record = vec![7; BYTES];
     let (mut ours, mut bare, mut unary, mut waiting, mut large) = (vec![], vec![], vec![], vec![], vec![]);
+    let mut costs = vec![];
     for round in 0..=ROUNDS {
         let count = STREAMS * EACH;
         let took = bench.runtime.block_on(bench.floor.produce(&record, count)).unwrap();
         bare.push(per_second(count, took));
         let run = format!("{name}/stream/{round}");
-        let took = bench
-            .runtime
-            .block_on(stream::streams(&node, &run, STREAMS, EACH, BYTES));
+        let (took, each) = cost(&node, count, || {
+            bench
+                .runtime
+                .block_on(stream::streams(&node, &run, STREAMS, EACH, BYTES))
+        });
         ours.push(per_second(count, took));
+        costs.push(each);
         let took = bench
             .runtime
             .block_on(bench.floor.produce_and_wait(&record, CALLERS, CALLS))
@@ -157,6 +178,10 @@ fn sending(bench: &Bench, name: &str, fail_point: Option<&str>) {
         "bare, 64 that wait",
         &waiting[1..],
     );
+    println!(
+        "  of it the node's processor time: {:.0} us a message",
+        median(&costs[1..])
+    );
     let large_bare = [per_second(STREAMS * 250, all)];
     tell(
         "streamed publish of 100 KB: /s",
@@ -169,12 +194,12 @@ fn sending(bench: &Bench, name: &str, fail_point: Option<&str>) {
 /// The same with the projection and a receiver that keep up, all on the same cores.
 fn receiving(bench: &Bench, node: &Node) {
     let record = vec![7; BYTES];
-    let (mut ours, mut bare) = (vec![], vec![]);
+    let (mut ours, mut bare, mut costs) = (vec![], vec![], vec![]);
     for round in 0..=ROUNDS {
         let count = STREAMS * EACH / 4;
         let took = bench.runtime.block_on(bench.floor.produce(&record, count)).unwrap();
         bare.push(per_second(count, took));
-        let took = bench.runtime.block_on(async {
+        let exchanging = async {
             let start = Instant::now();
             let mut receiver = Receiver::open(node, start).await;
             let run = format!("receive/{round}");
@@ -184,14 +209,20 @@ fn receiving(bench: &Bench, node: &Node) {
             );
             assert_eq!(received.len(), count);
             start.elapsed()
-        });
+        };
+        let (took, each) = cost(node, count, || bench.runtime.block_on(exchanging));
         ours.push(per_second(count, took));
+        costs.push(each);
     }
     tell(
         "streamed publish to acknowledged: /s",
         &ours[1..],
         "bare produce",
         &bare[1..],
+    );
+    println!(
+        "  of it the node's processor time: {:.0} us a message",
+        median(&costs[1..])
     );
 }
 
@@ -254,6 +285,12 @@ fn settings(cluster: &Cluster) -> Settings {
         queue_records_max: 20_000,
         queue_kib_max: 65_536,
     }
+}
+
+fn median(values: &[f64]) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    sorted[sorted.len() / 2]
 }
 
 fn per_second(count: usize, took: Duration) -> f64 {

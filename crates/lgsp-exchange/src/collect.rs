@@ -65,7 +65,7 @@ impl Spine {
         let timeline = self.store.timeline(id).await.map_err(unavailable)?;
         let deliveries = timeline.into_iter().flat_map(|timeline| timeline.deliveries);
         Ok(Some(SentMessage {
-            receipt: self.receipt(id, inscribed(&message), true),
+            receipt: self.receipt(id, inscribed(message.accepted()), true),
             deliveries: deliveries
                 .map(|row| SentDelivery {
                     delivery: row.delivery,
@@ -80,18 +80,10 @@ impl Spine {
         }))
     }
 
-    /// Waits for the projection to reach the ledger's present end, so that whoever was answered "accepted" finds it listed.
+    /// Waits for the projection to reach what this node wrote, so that whoever was answered "accepted" finds it listed.
     /// Where the projection itself waits, for room or for an operator, the list is what is known.
     async fn caught_up(&self) {
-        let reached = async {
-            for partition in 0..self.ledger.partitions() {
-                let end = self.ledger.end(partition).await.unwrap_or(0);
-                if let Some(last) = end.checked_sub(1) {
-                    self.projection.passed(partition, last).await.ok();
-                }
-            }
-        };
-        if timeout(LIST_PATIENCE, reached).await.is_err() {
+        if timeout(LIST_PATIENCE, self.projection.caught_up()).await.is_err() {
             debug!("a list does not wait for the projection any longer");
         }
     }
@@ -209,7 +201,7 @@ impl Spine {
 
     /// Appends a claim and waits until the projection passed it: only then is it known whether it took effect.
     async fn claim(&self, row: &DeliveryRow, fact: &Fact) -> Result<(), WriteError> {
-        let inscribed = self.scribe.write(&*self.ledger, row.accepted.partition, fact).await?;
+        let inscribed = self.write(row.accepted.partition, fact).await?;
         // Written for certain, but if the projection stopped its effect is not known.
         self.projection
             .passed(inscribed.partition, inscribed.offset)

@@ -2,6 +2,7 @@
 
 use std::error::Error as _;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use lgsp_audit::Record;
@@ -12,6 +13,8 @@ use thiserror::Error;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
+
+use crate::scribe::Inscribed;
 
 /// Most bytes of records in one batch.
 const BATCH_BYTES_MAX: usize = 4 * 1024 * 1024;
@@ -46,6 +49,8 @@ impl ProjectError {
 #[derive(Debug)]
 pub(crate) struct Projection {
     reached: Vec<watch::Sender<u64>>,
+    /// What this node wrote of each partition ends here.
+    written: Vec<AtomicU64>,
     /// Counts what was projected, in whatever partition.
     any: watch::Sender<u64>,
 }
@@ -59,6 +64,7 @@ impl Projection {
     pub(crate) fn new(partitions: u32) -> Self {
         Self {
             reached: (0..partitions).map(|_| watch::Sender::new(0)).collect(),
+            written: (0..partitions).map(|_| AtomicU64::new(0)).collect(),
             any: watch::Sender::new(0),
         }
     }
@@ -72,6 +78,25 @@ impl Projection {
         match waited {
             Ok(next) if *next != u64::MAX => Ok(()),
             Ok(_) | Err(_) => Err(Stopped),
+        }
+    }
+
+    /// This node wrote a fact here.
+    pub(crate) fn expect(&self, inscribed: Inscribed) {
+        if let Some(written) = self.written.get(inscribed.partition as usize) {
+            written.fetch_max(inscribed.offset + 1, Ordering::Relaxed);
+        }
+    }
+
+    /// Waits until all that this node had written when it was called is projected, or never will be.
+    ///
+    /// Cancel safe: a dropped wait loses nothing.
+    pub(crate) async fn caught_up(&self) {
+        for (partition, written) in (0..).zip(&self.written) {
+            if let Some(last) = written.load(Ordering::Relaxed).checked_sub(1) {
+                // Stopped: what is known is all there will be.
+                self.passed(partition, last).await.ok();
+            }
         }
     }
 

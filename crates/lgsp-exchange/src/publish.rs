@@ -2,7 +2,7 @@
 
 use lgsp_audit::Receipt as AcceptanceReceipt;
 use lgsp_registry::Authorised;
-use lgsp_store::{MessageRow, failpoint};
+use lgsp_store::{AcceptedRow, failpoint};
 use lgsp_types::{
     Accepted, Caller, Clear, Digest, EventId, Fact, KEY_MAX_BYTES, Kind, LedgerPosition, MsgId, PAYLOAD_MAX_BYTES,
     Publish, PublishError, ReasonCode, Receipt, Refusal, Request, Role, Tag, TagKind, What,
@@ -39,7 +39,7 @@ impl Spine {
         };
         self.keep_objects(&authorised).await?;
         let fact = self.accepted(caller, ruling.rules, identity, &authorised);
-        match self.scribe.write(&*self.ledger, identity.partition, &fact).await {
+        match self.write(identity.partition, &fact).await {
             Ok(inscribed) => {
                 failpoint::hit("after-accept");
                 self.recent
@@ -96,8 +96,8 @@ impl Spine {
         let first = match self.recent.find(identity.msg_id) {
             Some(first) => Some(first),
             None => {
-                let message = self.store.message(identity.msg_id).await.map_err(unavailable)?;
-                message.map(|message| (message.request_tag, inscribed(&message)))
+                let first = self.store.accepted(identity.msg_id).await.map_err(unavailable)?;
+                first.map(|first| (first.request_tag, inscribed(first)))
             }
         };
         match first {
@@ -204,7 +204,7 @@ impl Spine {
 }
 
 /// Where the first Accepted fact of a message stands.
-pub(crate) const fn inscribed(message: &MessageRow) -> Inscribed {
+pub(crate) const fn inscribed(message: AcceptedRow) -> Inscribed {
     Inscribed {
         partition: message.position.partition,
         offset: message.position.offset,

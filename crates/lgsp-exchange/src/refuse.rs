@@ -151,7 +151,7 @@ impl Spine {
             };
             let fact = self.own_fact(EventId::of(Kind::RejectSummary, &parts), what);
             let partition = self.ids.partition(system.as_str(), self.ledger.partitions());
-            match self.scribe.write(&*self.ledger, partition, &fact).await {
+            match self.write(partition, &fact).await {
                 Ok(_) => {}
                 // An unknown outcome is not counted twice; a certain refusal is tried again in the next minute.
                 Err(WriteError::Unknown | WriteError::TooLarge) => {}

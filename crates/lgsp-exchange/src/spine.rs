@@ -13,9 +13,9 @@ use lgsp_registry::{ConfigError, Left};
 use lgsp_store::{Objects, Position, Store};
 use lgsp_types::{
     Accepted, AcknowledgeError, Acknowledged, Actor, AgencyId, AgencyView, Arrivals, Caller, Cause, Clock, DeliveryId,
-    DocumentDate, EventId, Evidence, Exchange, FetchError, Fetched, IdKey, KeyEvent, KeyUse, Kind, MsgId, OpenDelivery,
-    OpenQuery, Outcome, Publish, PublishError, Receipt, Rejection, SentMessage, SystemId, SystemView, Unavailable,
-    Upload, UploadError, What,
+    DocumentDate, EventId, Evidence, Exchange, Fact, FetchError, Fetched, IdKey, KeyEvent, KeyUse, Kind, MsgId,
+    OpenDelivery, OpenQuery, Outcome, Publish, PublishError, Receipt, Rejection, SentMessage, SystemId, SystemView,
+    Unavailable, Upload, UploadError, What,
 };
 use thiserror::Error;
 use tokio_util::sync::CancellationToken;
@@ -26,7 +26,7 @@ use crate::control::{ControlError, Rulebook, Ruling};
 use crate::project::{ProjectError, Projection, Projector};
 use crate::recent::Recent;
 use crate::refuse::RefusalBudget;
-use crate::scribe::Scribe;
+use crate::scribe::{Inscribed, Scribe, WriteError};
 use crate::seal::{SealError, Sealer};
 
 /// What a spine is made of; all of it opened by the executable.
@@ -309,6 +309,13 @@ impl Spine {
             since => now.saturating_sub(since),
         };
         self.late_since.iter().map(late).max().unwrap_or(0)
+    }
+
+    /// Appends one fact to the data ledger. Whoever drops this future before its answer holds [`WriteError::Unknown`].
+    pub(crate) async fn write(&self, partition: u32, fact: &Fact) -> Result<Inscribed, WriteError> {
+        let inscribed = self.scribe.write(&*self.ledger, partition, fact).await?;
+        self.projection.expect(inscribed);
+        Ok(inscribed)
     }
 
     pub(crate) async fn entry_at(&self, position: &Position) -> Result<Entry, Unavailable> {

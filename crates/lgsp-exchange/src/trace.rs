@@ -61,7 +61,7 @@ impl Operations for Spine {
             .map_err(unavailable)?
             .map_err(unavailable)?;
         Ok(Some(MessageEvidence {
-            receipt: self.receipt_note(id, inscribed(&message)),
+            receipt: self.receipt_note(id, inscribed(message.accepted())),
             entry: lgsp_audit::entry(entry.append_ms, leaf),
             proof: proof.map(|proof| proof.to_text()),
         }))
@@ -209,7 +209,7 @@ impl Spine {
                 .map(|delivery| self.told_delivery(delivery, day))
                 .collect(),
             events: timeline.events.iter().map(|event| self.told_event(event)).collect(),
-            receipt: self.receipt_note(message.msg_id, inscribed(message)),
+            receipt: self.receipt_note(message.msg_id, inscribed(message.accepted())),
         }
     }
 

@@ -58,7 +58,7 @@ impl Spine {
             };
             let fact = self.own_fact(event_id, what);
             // What is not written now is still pending at the next look.
-            if let Err(error) = self.scribe.write(&*self.ledger, loser.position.partition, &fact).await {
+            if let Err(error) = self.write(loser.position.partition, &fact).await {
                 warn!(message.id = %loser.msg_id, error = &error as &dyn std::error::Error, "a conflict waits");
             }
         }
@@ -73,7 +73,7 @@ impl Spine {
         let minute = self.scribe.now().0 / 60_000;
         let event_id = EventId::of(Kind::SealAlarm, &[&minute.to_be_bytes()]);
         let fact = self.own_fact(event_id, What::SealAlarm { reason: SEAL_LATE });
-        if let Err(error) = self.scribe.write(&*self.ledger, 0, &fact).await {
+        if let Err(error) = self.write(0, &fact).await {
             error!(
                 error = &error as &dyn std::error::Error,
                 "the alarm could not be recorded"

@@ -1,5 +1,6 @@
 //! The Kafka ledger: one topic, acks from all in-sync replicas, readers that are assigned their place.
 
+mod ahead;
 mod beside;
 mod client;
 mod cluster;
@@ -36,6 +37,7 @@ pub use settings::{Mistake, Settings, Tls};
 
 use crate::ledger::{Append, Cause, Entry, Ledger, RECORD_BYTES_MAX, ReadError, ReadLimit, Refusal};
 use crate::local::Lock;
+use ahead::{AHEAD, Ahead};
 use ends::Ends;
 use reader::{Reader, Stop, Stretch};
 use tail::{Doubt, Tail};
@@ -57,6 +59,7 @@ pub struct Kafka {
     reader: Arc<Reader>,
     ends: Arc<Ends>,
     tail: Arc<Tail>,
+    ahead: Ahead,
     turns: Arc<Semaphore>,
     /// How long a read waits for a broker, and how long a log that seems cut is asked again.
     read_patience: Duration,
@@ -142,6 +145,25 @@ impl Kafka {
         }
     }
 
+    /// Reads one record, and what stands behind it for those who come next.
+    async fn read_one(&self, stretch: Stretch) -> Result<Vec<Entry>, ReadError> {
+        let Stretch { partition, from, .. } = stretch;
+        if let Some(entry) = self.ahead.find(partition, from) {
+            return Ok(vec![entry]);
+        }
+        let _turn = self.ahead.turn(partition, from).await;
+        if let Some(entry) = self.ahead.find(partition, from) {
+            return Ok(vec![entry]);
+        }
+        let brought = self
+            .read_from_log(Stretch {
+                limit: AHEAD,
+                ..stretch
+            })
+            .await?;
+        Ok(self.ahead.keep(partition, brought).into_iter().collect())
+    }
+
     /// Reads where the log lies; what seems to be missing is looked for again before it is said.
     async fn read_from_log(&self, stretch: Stretch) -> Result<Vec<Entry>, ReadError> {
         let Stretch { partition, from, .. } = stretch;
@@ -225,7 +247,8 @@ impl Ledger for Kafka {
         }
         // What is on its way is brought by one consumer for all.
         if self.ends.is_followed(partition, from) || self.tail.keeps(partition, from) {
-            let brought = self.ends.wait(partition, |known| known.brought >= end);
+            let needed = end.min(from.saturating_add(limit.entries as u64));
+            let brought = self.ends.wait(partition, |known| known.brought >= needed);
             if let Ok(known) = timeout(TAIL_PATIENCE, brought).await {
                 known?;
                 if let Some(entries) = self.tail.read(partition, from, limit) {
@@ -239,6 +262,9 @@ impl Ledger for Kafka {
             end,
             limit,
         };
+        if limit.entries == 1 {
+            return self.read_one(stretch).await;
+        }
         self.read_from_log(stretch).await
     }
 

@@ -20,8 +20,8 @@ mod store;
 pub use claim::{Effect, RECEIVER_FAILED, Standing, is_listed, judge, next_state};
 pub use objects::{Finished, ObjectError, ObjectSettings, Objects, StageError, Staging};
 pub use rows::{
-    Admitted, Applied, Changed, Conflict, Counts, DeliveryRow, EventRow, Found, LoggedEvent, MessageRow, Position,
-    Projected, RefusalKind, RefusalRow, Search, Timeline,
+    AcceptedRow, Admitted, Applied, Changed, Conflict, Counts, DeliveryRow, EventRow, Found, LoggedEvent, MessageRow,
+    Position, Projected, RefusalKind, RefusalRow, Search, Timeline,
 };
 pub use sqlite::{OpenError, Settings, SqliteStore};
 pub use store::{Store, StoreError};

@@ -61,6 +61,15 @@ pub struct Admitted {
     pub addressees: Vec<AgencyId>,
 }
 
+/// Where the first Accepted fact of a message id stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AcceptedRow {
+    pub request_tag: Tag,
+    pub position: Position,
+    pub append_ms: UnixMs,
+    pub leaf_hash: Digest,
+}
+
 /// An accepted message, from the first Accepted fact of its id.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MessageRow {
@@ -85,6 +94,19 @@ pub struct MessageRow {
     pub documents: Vec<DocumentRef>,
     /// The original first.
     pub objects: Vec<Attachment>,
+}
+
+impl MessageRow {
+    /// Where its Accepted fact stands.
+    #[must_use]
+    pub const fn accepted(&self) -> AcceptedRow {
+        AcceptedRow {
+            request_tag: self.request_tag,
+            position: self.position,
+            append_ms: self.append_ms,
+            leaf_hash: self.leaf_hash,
+        }
+    }
 }
 
 /// One message to one addressee.

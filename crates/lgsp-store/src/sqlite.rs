@@ -3,6 +3,7 @@
 mod accepted;
 mod deliveries;
 mod fault;
+mod lane;
 mod list;
 mod open;
 mod pool;
@@ -29,9 +30,11 @@ use tracing::warn;
 pub use open::OpenError;
 
 use crate::rows::{
-    Applied, Conflict, Counts, DeliveryRow, Found, LoggedEvent, MessageRow, Projected, RefusalRow, Search, Timeline,
+    AcceptedRow, Applied, Conflict, Counts, DeliveryRow, Found, LoggedEvent, MessageRow, Projected, RefusalRow, Search,
+    Timeline,
 };
 use crate::store::{Store, StoreError};
+use lane::Lane;
 use open::Identity;
 use pool::{Access, Pool};
 
@@ -54,6 +57,7 @@ pub struct SqliteStore {
     epoch: u64,
     writer: Arc<Pool>,
     readers: Arc<Pool>,
+    keyed: Arc<Lane>,
 }
 
 impl SqliteStore {
@@ -96,6 +100,7 @@ impl SqliteStore {
             epoch,
             writer: Arc::new(Pool::new(path.to_owned(), access, 1, vec![connection])),
             readers: Arc::new(Pool::new(path.to_owned(), Access::Read, READERS, Vec::new())),
+            keyed: Arc::new(Lane::new(path.to_owned())),
         })
     }
 
@@ -121,6 +126,14 @@ impl SqliteStore {
         open::erase(path)
     }
 
+    /// Answers a question by a key, together with others of the moment.
+    async fn look_up<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.keyed.ask(question).await
+    }
+
     /// Answers from one state of the store, whatever is projected meanwhile.
     async fn read<T: Send + 'static>(
         &self,
@@ -139,7 +152,7 @@ impl SqliteStore {
 impl Store for SqliteStore {
     async fn next_offset(&self, partition: u32) -> Result<u64, StoreError> {
         let next = self
-            .read(move |connection| project::next_offset(connection, partition))
+            .look_up(move |connection| project::next_offset(connection, partition))
             .await?;
         next.ok_or(StoreError::NoSuchPartition { partition })
     }
@@ -151,12 +164,16 @@ impl Store for SqliteStore {
             .await
     }
 
+    async fn accepted(&self, id: MsgId) -> Result<Option<AcceptedRow>, StoreError> {
+        self.look_up(move |connection| read::accepted(connection, id)).await
+    }
+
     async fn message(&self, id: MsgId) -> Result<Option<MessageRow>, StoreError> {
-        self.read(move |connection| read::message(connection, id)).await
+        self.look_up(move |connection| read::message(connection, id)).await
     }
 
     async fn delivery(&self, id: DeliveryId) -> Result<Option<DeliveryRow>, StoreError> {
-        self.read(move |connection| read::delivery(connection, id)).await
+        self.look_up(move |connection| read::delivery(connection, id)).await
     }
 
     async fn open_deliveries(&self, agencies: &[AgencyId], query: &OpenQuery) -> Result<Vec<OpenDelivery>, StoreError> {
@@ -216,6 +233,7 @@ impl Store for SqliteStore {
     }
 
     async fn close(&self) {
+        self.keyed.close().await;
         self.readers.close().await;
         let carried = self.writer.with(|connection| Ok(pool::carry_over(connection)?)).await;
         match carried {

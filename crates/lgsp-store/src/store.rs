@@ -7,7 +7,8 @@ use lgsp_types::{AgencyId, Cause, DeliveryId, Digest, Mark, MsgId, OpenDelivery,
 use thiserror::Error;
 
 use crate::rows::{
-    Applied, Conflict, Counts, DeliveryRow, Found, LoggedEvent, MessageRow, Projected, RefusalRow, Search, Timeline,
+    AcceptedRow, Applied, Conflict, Counts, DeliveryRow, Found, LoggedEvent, MessageRow, Projected, RefusalRow, Search,
+    Timeline,
 };
 
 /// The projection of one ledger. All of it but the soft marks is a pure function of the ledger's facts.
@@ -30,6 +31,12 @@ pub trait Store: Send + Sync + Debug {
     /// # Errors
     /// [`StoreError`]; nothing was projected then, but after [`StoreError::Unavailable`] ask [`Self::next_offset`].
     async fn apply(&self, partition: u32, from: u64, facts: Vec<Projected>) -> Result<Applied, StoreError>;
+
+    /// Where the first Accepted fact of a message stands: the part of [`Self::message`] that each acceptance asks for.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn accepted(&self, id: MsgId) -> Result<Option<AcceptedRow>, StoreError>;
 
     /// # Errors
     /// [`StoreError`].

@@ -62,6 +62,8 @@ pub(super) fn any(settings: &Settings) -> ClientConfig {
         .set("client.id", "lgsp")
         .set("socket.timeout.ms", ms(settings.socket_timeout))
         .set("socket.connection.setup.timeout.ms", ms(settings.socket_timeout))
+        // Else a small request may wait for the acknowledgement of the one before it, up to 40 ms.
+        .set("socket.nagle.disable", "true")
         .set("socket.keepalive.enable", "true")
         .set("reconnect.backoff.ms", "50")
         .set("reconnect.backoff.max.ms", "1000")

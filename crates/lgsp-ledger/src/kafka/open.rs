@@ -12,6 +12,7 @@ use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
+use super::ahead::Ahead;
 use super::beside::TopicLog;
 use super::client::{self, Quiet};
 use super::ends::Ends;
@@ -290,6 +291,7 @@ fn join(
         reader,
         ends,
         tail,
+        ahead: Ahead::default(),
         turns: Arc::new(Semaphore::new(READS_MAX)),
         read_patience: settings.socket_timeout,
         doubt: settings.message_timeout,

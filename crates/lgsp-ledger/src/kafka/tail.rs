@@ -1,6 +1,6 @@
 //! Waits at the end of every partition at once, keeps what came last, and finds out when a log is no longer what it was.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -20,6 +20,8 @@ use crate::ledger::{Entry, ReadLimit};
 /// Kept for those who read as it comes: so many records of each partition, and so many bytes of all.
 const KEPT_RECORDS_MAX: usize = 4_096;
 const KEPT_BYTES_MAX: usize = 32 * 1024 * 1024;
+/// Those who wait for records are woken after so many at the latest.
+const TOLD_TOGETHER_MAX: usize = 256;
 /// The longest time until a stop is noticed.
 const LOOK_UP: Duration = Duration::from_millis(200);
 /// What was seen last is written down at most so often.
@@ -139,19 +141,27 @@ impl Follower {
     pub(super) fn run(mut self) {
         let mut written = Instant::now();
         let mut fresh = false;
+        let mut untold = Untold::default();
         while !self.tail.stopped() {
-            match self.consumer.poll(LOOK_UP) {
+            // What lies ready is taken at once, so that those who wait are woken once for many records.
+            let wait = if untold.is_empty() { LOOK_UP } else { Duration::ZERO };
+            match self.consumer.poll(wait) {
                 Some(Ok(message)) => {
                     let partition = u32::try_from(message.partition()).ok();
                     if let Some((partition, entry)) = partition.zip(reader::entry(&message)) {
-                        let next = entry.offset + 1;
+                        untold.add(partition, entry.offset + 1);
                         self.tail.keep(partition, entry);
-                        self.ends.brought(partition, next);
                         fresh = true;
                     }
                 }
-                Some(Err(error)) if is_serious(&error) => self.look_after(&error),
-                Some(Err(_)) | None => {}
+                Some(Err(error)) if is_serious(&error) => {
+                    untold.tell(&self.ends);
+                    self.look_after(&error);
+                }
+                Some(Err(_)) | None => untold.tell(&self.ends),
+            }
+            if untold.records >= TOLD_TOGETHER_MAX {
+                untold.tell(&self.ends);
             }
             if fresh && written.elapsed() > WRITE_DOWN {
                 self.write_down();
@@ -235,6 +245,32 @@ impl Follower {
                 error = &error as &dyn std::error::Error,
                 "what was seen last could not be written down"
             );
+        }
+    }
+}
+
+/// What the tail has and nobody was told of.
+#[derive(Debug, Default)]
+struct Untold {
+    records: usize,
+    /// The new end of each partition of which something came.
+    ends: BTreeMap<u32, u64>,
+}
+
+impl Untold {
+    fn is_empty(&self) -> bool {
+        self.records == 0
+    }
+
+    fn add(&mut self, partition: u32, end: u64) {
+        self.records += 1;
+        self.ends.insert(partition, end);
+    }
+
+    fn tell(&mut self, ends: &Ends) {
+        self.records = 0;
+        while let Some((partition, end)) = self.ends.pop_first() {
+            ends.brought(partition, end);
         }
     }
 }

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
-use tokio::sync::Semaphore;
+use tokio::runtime::Handle;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::spawn_blocking;
 
 use crate::store::StoreError;
@@ -60,21 +61,36 @@ impl Pool {
         let turn = Arc::clone(&self.turns).acquire_owned().await;
         let turn = turn.map_err(|_| StoreError::Closed)?;
         let pool = Arc::clone(self);
-        let answer = spawn_blocking(move || {
-            let mut connection = pool.take()?;
-            let answer = work(&mut connection);
-            if is_good(&connection, &answer) && !pool.turns.is_closed() {
-                pool.idle
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .push(connection);
-            }
-            drop(turn);
-            answer
-        });
+        let answer = spawn_blocking(move || pool.work(turn, work));
         answer
             .await
             .map_err(|source| StoreError::Unavailable { source: source.into() })?
+    }
+
+    /// As [`Self::with`], on this thread, which may block and belongs to the runtime.
+    pub(super) fn with_here<T>(
+        &self,
+        work: impl FnOnce(&mut Connection) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let turn = Handle::current().block_on(Arc::clone(&self.turns).acquire_owned());
+        self.work(turn.map_err(|_| StoreError::Closed)?, work)
+    }
+
+    fn work<T>(
+        &self,
+        turn: OwnedSemaphorePermit,
+        work: impl FnOnce(&mut Connection) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let mut connection = self.take()?;
+        let answer = work(&mut connection);
+        if is_good(&connection, &answer) && !self.turns.is_closed() {
+            self.idle
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push(connection);
+        }
+        drop(turn);
+        answer
     }
 
     fn take(&self) -> Result<Connection, StoreError> {
@@ -85,7 +101,7 @@ impl Pool {
     }
 
     /// Waits for what is under way, refuses what comes later, and closes the connections.
-    pub(super) async fn close(self: &Arc<Self>) {
+    pub(super) async fn close(&self) {
         // An error only says that it is closed already.
         if let Ok(turns) = self.turns.acquire_many(self.size).await {
             turns.forget();
@@ -113,6 +129,8 @@ pub(super) fn connect(path: &Path, access: Access) -> rusqlite::Result<Connectio
     connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
+    // Else values that are bound may make a kept statement be planned anew at every use: none of ours gains by that.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.pragma_update(None, "cell_size_check", true)?;
     // A file that is cut under a map ends the process.
     connection.execute_batch("PRAGMA mmap_size = 0")?;

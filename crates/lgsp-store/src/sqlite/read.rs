@@ -12,11 +12,13 @@ use super::values::{
     unsigned,
 };
 use crate::claim::Effect;
-use crate::rows::{DeliveryRow, EventRow, LoggedEvent, MessageRow, Position, Timeline};
+use crate::rows::{AcceptedRow, DeliveryRow, EventRow, LoggedEvent, MessageRow, Position, Timeline};
 
 /// Most events in one timeline.
 const EVENTS_MAX: u32 = 10_000;
 
+pub(super) const ACCEPTED: &str = "SELECT request_tag, at_partition, at_offset, append_ms, leaf_hash FROM message \
+     WHERE msg_id = ?1";
 pub(super) const MESSAGE: &str = "SELECT msg_id, at_partition, at_offset, append_ms, accepted_ms, leaf_hash, \
      request_tag, contract, sender_agency, sender_code, from_written, system, order_key, idempotency_key, purpose, \
      to_written, act, due FROM message WHERE msg_id = ?1";
@@ -36,6 +38,19 @@ pub(super) const LOGGED: &str = "SELECT e.at_partition, e.at_offset, e.kind, e.e
 pub(super) const EVENTS: &str = "SELECT at_partition, at_offset, kind, event_id, append_ms, ledger_ms, delivery_id, \
      generation, attempt, agency, system, connector, reason, effect FROM event \
      WHERE msg_id = ?1 ORDER BY at_partition, at_offset LIMIT ?2";
+
+pub(super) fn accepted(connection: &Connection, id: MsgId) -> rusqlite::Result<Option<AcceptedRow>> {
+    let mut statement = connection.prepare_cached(ACCEPTED)?;
+    let row = |row: &Row<'_>| {
+        Ok(AcceptedRow {
+            request_tag: parsed(row, "request_tag", Tag::parse)?,
+            position: position(row)?,
+            append_ms: time(row, "append_ms")?,
+            leaf_hash: parsed(row, "leaf_hash", Digest::parse)?,
+        })
+    };
+    statement.query_row(params![id.to_string()], row).optional()
+}
 
 pub(super) fn message(connection: &Connection, id: MsgId) -> rusqlite::Result<Option<MessageRow>> {
     let mut statement = connection.prepare_cached(MESSAGE)?;
