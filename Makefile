@@ -18,7 +18,7 @@ demo: # plays a document's way from one department to two others; ARGS=--keep le
 test: # every test, after the `lgsp` that the stories start
 	.ci/setup && $(BUILD) && cargo test $(ALL) --no-fail-fast
 check: # format, lints with every feature and as released, licences, bans and sources of dependencies
-	.ci/setup deny && cargo fmt --check && $(LINT) --all-targets --all-features -- -D warnings && $(LINT) -- -D warnings && cargo deny --locked check bans licenses sources
+	.ci/setup deny && cargo fmt --check && $(LINT) --all-targets --test bench --all-features -- -D warnings && $(LINT) -- -D warnings && cargo deny --locked check bans licenses sources
 bench: # what the platform costs, as ratios of one run; the released program, for a quiet machine
 	.ci/setup && cargo build --locked --release --bin lgsp --features lgsp/failpoints --target-dir $(CARGO_TARGET_DIR) && LGSP_BIN=$(CARGO_TARGET_DIR)/release/lgsp cargo test --locked --release -p lgsp-tests --test bench --target-dir $(CARGO_TARGET_DIR) -- --nocapture --test-threads 1
 gen: # makes the code of crates/lgsp-proto/src/gen/ from proto/; a test tells when it was forgotten

@@ -30,26 +30,31 @@ pub struct IdError {
 }
 
 /// Reads lower-case hex; upper case is another text and is refused, so that an id has one spelling.
-fn hex<const N: usize>(text: &str) -> Option<[u8; N]> {
-    let digit = |byte: u8| match byte {
-        b'0'..=b'9' => Some(byte - b'0'),
-        b'a'..=b'f' => Some(byte - b'a' + 10),
+fn hex<const N: usize>(mut digits: impl Iterator<Item = u8>) -> Option<[u8; N]> {
+    let mut half = || match digits.next()? {
+        digit @ b'0'..=b'9' => Some(digit - b'0'),
+        digit @ b'a'..=b'f' => Some(digit - b'a' + 10),
         _ => None,
     };
-    let bytes = text.as_bytes();
-    if bytes.len() != 2 * N {
-        return None;
-    }
     let mut out = [0; N];
-    for (slot, pair) in out.iter_mut().zip(bytes.chunks_exact(2)) {
-        let [high, low] = pair else { return None };
-        *slot = digit(*high)? << 4 | digit(*low)?;
+    for slot in &mut out {
+        *slot = half()? << 4 | half()?;
     }
-    Some(out)
+    digits.next().is_none().then_some(out)
 }
 
+/// As `{byte:02x}` for each of at most 32 bytes, without a formatter's work for each: ids are written into every row of the store.
 fn write_hex(out: &mut fmt::Formatter<'_>, bytes: &[u8]) -> fmt::Result {
-    bytes.iter().try_for_each(|byte| write!(out, "{byte:02x}"))
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut text = [0; 64];
+    for (pair, byte) in text.chunks_exact_mut(2).zip(bytes) {
+        let halves = [byte >> 4, byte & 15];
+        for (letter, half) in pair.iter_mut().zip(halves) {
+            *letter = DIGITS.get(usize::from(half)).copied().unwrap_or_default();
+        }
+    }
+    let text = text.get(..2 * bytes.len()).unwrap_or_default();
+    out.write_str(std::str::from_utf8(text).map_err(|_| fmt::Error)?)
 }
 
 macro_rules! short_id {
@@ -77,12 +82,10 @@ macro_rules! short_id {
             /// # Errors
             /// [`IdError`]: nothing has this id.
             pub fn parse(text: &str) -> Result<Self, IdError> {
-                let error = IdError { digits: 32 };
-                let groups: Vec<&str> = text.split('-').collect();
-                if groups.iter().map(|group| group.len()).ne([8, 4, 4, 4, 12]) {
-                    return Err(error);
-                }
-                hex(&groups.concat()).map(Self).ok_or(error)
+                let groups = text.split('-').map(str::len);
+                let digits = text.bytes().filter(|byte| *byte != b'-');
+                let id = hex(digits).filter(|_| groups.eq([8, 4, 4, 4, 12]));
+                id.map(Self).ok_or(IdError { digits: 32 })
             }
         }
 
@@ -159,7 +162,7 @@ macro_rules! long_id {
             /// # Errors
             /// [`IdError`]: the text is not 64 lower-case hexadecimal digits.
             pub fn parse(text: &str) -> Result<Self, IdError> {
-                hex(text).map(Self).ok_or(IdError { digits: 64 })
+                hex(text.bytes()).map(Self).ok_or(IdError { digits: 64 })
             }
         }
 

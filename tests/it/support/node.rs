@@ -147,7 +147,7 @@ impl Node {
         self.vxp.trim_start_matches("http://").parse().unwrap()
     }
 
-    fn pid(&self) -> Pid {
+    pub(crate) fn pid(&self) -> Pid {
         Pid::from_child(&self.process.as_ref().unwrap().child)
     }
 

@@ -86,6 +86,8 @@ struct State {
     credit: usize,
     /// Handed out, or about to be, and not ended.
     outstanding: HashMap<DeliveryId, OrderKey>,
+    /// The keys of those: of each key one is out at most.
+    busy: HashSet<OrderKey>,
     /// Seen in the list and not out, in its order: the list is not read again for each.
     waiting: VecDeque<OpenDelivery>,
     /// The list may hold what was not looked at.
@@ -116,15 +118,21 @@ impl State {
         self.look && self.not_before.is_none() && (self.room() > 0 || self.waiting.len() < OUTSTANDING_MAX)
     }
 
+    fn free(&mut self, delivery: &DeliveryId) {
+        if let Some(key) = self.outstanding.remove(delivery) {
+            self.busy.remove(&key);
+        }
+    }
+
     fn end(&mut self, delivery: DeliveryId) {
-        self.outstanding.remove(&delivery);
+        self.free(&delivery);
         self.ended.insert(delivery);
         self.look = true;
     }
 
     /// It is not handed out after all.
     fn put_back(&mut self, delivery: DeliveryId) {
-        self.outstanding.remove(&delivery);
+        self.free(&delivery);
         self.credit += 1;
         self.look = true;
     }
@@ -138,13 +146,15 @@ impl State {
         let complete = listed.len() < self.depth as usize;
         if complete {
             let still: HashSet<_> = listed.iter().map(|row| row.delivery).collect();
-            self.outstanding.retain(|delivery, _| still.contains(delivery));
+            let out: Vec<_> = self.outstanding.keys().copied().collect();
+            for gone in out.iter().filter(|delivery| !still.contains(delivery)) {
+                self.free(gone);
+            }
         }
         let fresh =
             |row: &OpenDelivery| !self.outstanding.contains_key(&row.delivery) && !self.ended.contains(&row.delivery);
         self.waiting = listed.into_iter().filter(fresh).collect();
-        let busy: HashSet<&OrderKey> = self.outstanding.values().collect();
-        let some_free = self.waiting.iter().any(|row| !busy.contains(&row.order));
+        let some_free = self.waiting.iter().any(|row| !self.busy.contains(&row.order));
         // Where all that was seen waits behind what is out, what is further down may not; at the deepest, the next word
         // on one of those looks again.
         self.look |= !complete && (some_free || self.depth < LOOK_MAX);
@@ -157,18 +167,18 @@ impl State {
 
     /// Of what was seen, the first of each order key of which nothing is out, as many as there is room for.
     fn take(&mut self) -> Vec<OpenDelivery> {
-        let mut busy: HashSet<OrderKey> = self.outstanding.values().cloned().collect();
         let (mut chosen, mut behind) = (Vec::new(), Vec::new());
         while self.room() > 0
             && let Some(row) = self.waiting.pop_front()
         {
             // Whatever waits behind the first of its key, waits until that one has ended.
-            if busy.insert(row.order.clone()) {
+            if self.busy.contains(&row.order) {
+                behind.push(row);
+            } else {
                 self.credit -= 1;
+                self.busy.insert(row.order.clone());
                 self.outstanding.insert(row.delivery, row.order.clone());
                 chosen.push(row);
-            } else {
-                behind.push(row);
             }
         }
         for row in behind.into_iter().rev() {
