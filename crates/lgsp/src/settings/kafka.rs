@@ -72,6 +72,7 @@ impl Kafka {
             min_insync: self.min_insync,
             retention_ms,
             sync_each_write: self.sync_each_write,
+            compacted: false,
         }
     }
 
