@@ -1,6 +1,8 @@
 //! A node on a real Kafka: what it accepts lies in the topics, and its store and its proofs come from there.
 
 mod brokers;
+mod pair;
+mod standby;
 
 use std::fs;
 use std::path::Path;
@@ -23,6 +25,7 @@ fn home(cluster: &Cluster) -> Home {
     home.set("kafka", "request_timeout_ms", 1_000);
     home.set("kafka", "socket_timeout_ms", 3_000);
     home.set("kafka", "message_timeout_ms", 5_000);
+    home.set("kafka", "lease_ms", 6_000);
     home
 }
 
@@ -72,7 +75,10 @@ fn a_document_crosses_over_kafka_and_its_proof_comes_from_the_topic() {
     let early = lgsp(&home, &["serve"]);
     assert_eq!(early.code, Some(3), "{early:?}");
     assert!(early.err.contains("lgsp ledger init"), "{early:?}");
-    let topics = |made: &str| vec![json!(["lgsp.control", 1, made]), json!(["lgsp", 3, made])];
+    let topics = |made: &str| {
+        [("lgsp.control", 1), ("lgsp.lease", 1), ("lgsp", 3)]
+            .map(|(topic, partitions)| json!([topic, partitions, made]))
+    };
     assert_eq!(init(&home), topics("topic"));
     assert_eq!(init(&home), topics("nothing"));
 
