@@ -1,6 +1,7 @@
 //! A node on a real Kafka: what it accepts lies in the topics, and its store and its proofs come from there.
 
 mod brokers;
+mod killed;
 mod pair;
 mod standby;
 
@@ -15,7 +16,10 @@ use crate::support::{Ended, Home, INFORMATION, JUSTICE, Node, run, to_lgsp, writ
 
 /// Settings for a node on this cluster that does not wait long for a broker that is away.
 fn home(cluster: &Cluster) -> Home {
-    let mut home = Home::new();
+    on(cluster, Home::new())
+}
+
+fn on(cluster: &Cluster, mut home: Home) -> Home {
     home.set("ledger", "kind", "kafka");
     home.set("ledger", "partitions", 3);
     home.set("kafka", "bootstrap", vec![cluster.bootstrap()]);

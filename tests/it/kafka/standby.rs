@@ -88,6 +88,11 @@ async fn a_standby_serves_soon_after_a_kill_and_at_once_after_a_stop() {
     block_in_place(|| INFORMATION.desk(&pair.nodes[0]).send(&packet).unwrap());
     let load = Load::start(&pair, "kill", EACH);
     load.wait_for(50).await;
+    let checkpoint = |node: &Node| node.home().data().join("audit/lgsp-0.checkpoint").exists();
+    assert!(
+        checkpoint(&pair.nodes[0]) && !checkpoint(&pair.nodes[1]),
+        "only the holder signs"
+    );
     pair.nodes[0].kill();
     let killed = Instant::now();
     block_in_place(|| pair.nodes[1].wait_serving());

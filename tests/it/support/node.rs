@@ -308,6 +308,7 @@ impl Node {
             .home
             .to_lgsp(&["verify", "--json", "--key", &self.log_key, "--data"]);
         command.arg(self.home.data()).args(arguments);
+        command.arg("--config").arg(self.home.settings_file());
         program::run(command)
     }
 
