@@ -130,12 +130,15 @@ impl Wire {
             request = request.header(*name, *value);
         }
         let ready = timeout(TIME_LIMIT, self.requests.clone().ready()).await.unwrap();
-        // A call that is refused by its headers may be over before a body could follow.
         let whole = last && body.is_empty();
         let sent = ready?.send_request(request.body(()).unwrap(), whole);
         let (answer, mut stream) = sent?;
-        if !whole {
-            stream.send_data(body, last)?;
+        let sent = if whole { Ok(()) } else { stream.send_data(body, last) };
+        // A call that is refused by its headers may be over before its body could follow: then its answer says why.
+        if let Err(error) = sent
+            && (error.is_io() || error.is_go_away())
+        {
+            return Err(error);
         }
         let answer = Answer(answer);
         Ok(Call { body: stream, answer })
