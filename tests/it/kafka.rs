@@ -99,6 +99,8 @@ fn a_document_crosses_over_kafka_and_its_proof_comes_from_the_topic() {
     cluster.kill(1).unwrap();
     let late = written(&INFORMATION.letter("5", &[JUSTICE]));
     assert_eq!(sender.send(&late).unwrap_err().error_code(), Some("20"));
+    // For longer than the lease: that ends no node while no other is there.
+    node.wait_message("the lease was not renewed in time: nothing is accepted or handed out until it is");
     cluster.start_again().unwrap();
     while sender.send(&late).is_err() {}
     receiver.take(MessageType::Edoc, 1);

@@ -1,12 +1,13 @@
 //! The spine over a real local ledger, store and folder: what its callers are promised.
 
 mod stage;
+mod tenure;
 
 use futures_util::StreamExt as _;
 use lgsp_audit::{Receipt as ReceiptNote, TlogProof};
 use lgsp_types::{
-    AcknowledgeError, Acknowledged, DeliveryState, Exchange, FetchError, Kind, OpenQuery, Operations, Outcome,
-    PublishError, ReasonCode, UnixMs,
+    AcknowledgeError, Acknowledged, DeliveryState, Exchange, FetchError, Kind, Operations, Outcome, PublishError,
+    ReasonCode, UnixMs,
 };
 
 use stage::{Stage, evidence, publish};
@@ -267,34 +268,4 @@ async fn whoever_waits_for_arrivals_is_told_of_each_and_of_the_end() {
     }
     stage.close().await;
     while arrivals.next().await.is_some() {}
-}
-
-#[tokio::test]
-async fn a_node_that_does_not_hold_the_ledger_accepts_lists_and_hands_out_nothing() {
-    let stage = Stage::open().await;
-    stage.accepted("a", "1", "one").await;
-    let delivery = stage.open_for_receiver().await[0].delivery;
-    stage.tenure.release().await;
-    let (spine, sender, receiver) = (&stage.spine, stage.sender(), stage.receiver());
-    for (key, text) in [("1", "one"), ("2", "two")] {
-        let answer = spine.publish(&sender, publish("a", key, text)).await;
-        assert!(matches!(answer, Err(PublishError::Unavailable(_))), "{answer:?}");
-    }
-    let query = OpenQuery {
-        contract: None,
-        limit: 100,
-        after: None,
-        dead_letters: true,
-    };
-    spine.open(&receiver, query).await.unwrap_err();
-    let fetched = spine.fetch(&receiver, delivery).await;
-    assert!(matches!(fetched, Err(FetchError::Unavailable(_))), "{fetched:?}");
-    let settled = spine
-        .acknowledge(&receiver, delivery, Outcome::Delivered, evidence())
-        .await;
-    assert!(matches!(settled, Err(AcknowledgeError::Unavailable(_))), "{settled:?}");
-    let status = spine.status().await.unwrap();
-    assert_eq!((status.epoch, status.holder), (0, None));
-    assert_eq!(stage.kinds().await, [Kind::Accepted]);
-    stage.close().await;
 }

@@ -86,6 +86,9 @@ impl Tenure {
     }
 
     /// Whether this node holds the ledger at this moment, by the machine's monotonic clock. Costs nanoseconds.
+    ///
+    /// That clock stands still while a whole machine is suspended: then it is wrong until the first word of the new holder is
+    /// read. What is accepted in between is in the ledger like anything else; a list may be old.
     #[must_use]
     pub fn holds(&self) -> bool {
         match self.shared.until_ms.load(Ordering::Acquire) {

@@ -138,6 +138,15 @@ impl Stage {
         self.spine.publish(&self.sender(), publish).await.unwrap()
     }
 
+    pub(super) fn data_ledger(&self) -> &Local {
+        &self.ledgers[0]
+    }
+
+    pub(super) fn clock(&self) -> Clock {
+        let now = Arc::clone(&self.now);
+        Arc::new(move || UnixMs(now.load(Ordering::Relaxed)))
+    }
+
     pub(super) fn node_key(&self) -> NoteKey {
         node_key()
     }
