@@ -46,6 +46,7 @@ impl Bench {
             min_insync: 1,
             retention_ms: -1,
             sync_each_write: false,
+            compacted: false,
         };
         let kept = folder.path().join("floor.topic");
         runtime.block_on(Kafka::create(&kept, manifest, &settings)).unwrap();

@@ -1,6 +1,9 @@
 //! A node on a real Kafka: what it accepts lies in the topics, and its store and its proofs come from there.
 
 mod brokers;
+mod killed;
+mod pair;
+mod standby;
 
 use std::fs;
 use std::path::Path;
@@ -13,7 +16,10 @@ use crate::support::{Ended, Home, INFORMATION, JUSTICE, Node, run, to_lgsp, writ
 
 /// Settings for a node on this cluster that does not wait long for a broker that is away.
 fn home(cluster: &Cluster) -> Home {
-    let mut home = Home::new();
+    on(cluster, Home::new())
+}
+
+fn on(cluster: &Cluster, mut home: Home) -> Home {
     home.set("ledger", "kind", "kafka");
     home.set("ledger", "partitions", 3);
     home.set("kafka", "bootstrap", vec![cluster.bootstrap()]);
@@ -23,6 +29,7 @@ fn home(cluster: &Cluster) -> Home {
     home.set("kafka", "request_timeout_ms", 1_000);
     home.set("kafka", "socket_timeout_ms", 3_000);
     home.set("kafka", "message_timeout_ms", 5_000);
+    home.set("kafka", "lease_ms", 6_000);
     home
 }
 
@@ -72,7 +79,10 @@ fn a_document_crosses_over_kafka_and_its_proof_comes_from_the_topic() {
     let early = lgsp(&home, &["serve"]);
     assert_eq!(early.code, Some(3), "{early:?}");
     assert!(early.err.contains("lgsp ledger init"), "{early:?}");
-    let topics = |made: &str| vec![json!(["lgsp.control", 1, made]), json!(["lgsp", 3, made])];
+    let topics = |made: &str| {
+        [("lgsp.control", 1), ("lgsp.lease", 1), ("lgsp", 3)]
+            .map(|(topic, partitions)| json!([topic, partitions, made]))
+    };
     assert_eq!(init(&home), topics("topic"));
     assert_eq!(init(&home), topics("nothing"));
 
@@ -89,6 +99,8 @@ fn a_document_crosses_over_kafka_and_its_proof_comes_from_the_topic() {
     cluster.kill(1).unwrap();
     let late = written(&INFORMATION.letter("5", &[JUSTICE]));
     assert_eq!(sender.send(&late).unwrap_err().error_code(), Some("20"));
+    // For longer than the lease: that ends no node while no other is there.
+    node.wait_message("the lease was not renewed in time: nothing is accepted or handed out until it is");
     cluster.start_again().unwrap();
     while sender.send(&late).is_err() {}
     receiver.take(MessageType::Edoc, 1);

@@ -7,6 +7,7 @@
 //! | `collect` | what waits for a receiver, handing it out, its word |
 //! | `seal`, `hashes` | leaf hashes, tree, checkpoints |
 //! | `control` | configuration as facts, folded into the rules of this moment |
+//! | `standby` | what a node does while another holds the ledger |
 //! | `trace`, `rebuild` | finding a message and all that happened; making the store again |
 
 mod collect;
@@ -21,6 +22,7 @@ mod roster;
 mod scribe;
 mod seal;
 mod spine;
+mod standby;
 #[cfg(test)]
 mod tests;
 mod trace;
@@ -32,3 +34,4 @@ pub use project::ProjectError;
 pub use rebuild::{Rebuilt, rebuild};
 pub use seal::SealError;
 pub use spine::{ImportError, Imported, Limits, Parts, Spine, StartError};
+pub use standby::stand_by;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 use bytes::Bytes;
 use lgsp_audit::{NoteKey, Unsigned};
-use lgsp_ledger::{Append, Ledger, Refusal};
+use lgsp_ledger::{Append, Ledger, Refusal, Tenure};
 use lgsp_types::{Clock, Digest, Fact, Node, SystemId, UnixMs};
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot};
@@ -54,13 +54,15 @@ pub(crate) struct Scribe {
     clock: Clock,
     node: SystemId,
     build: String,
+    tenure: Tenure,
 }
 
 impl Scribe {
-    /// Starts the signer, which ends when `stop` is cancelled; `waiting_max` facts may wait for it.
+    /// Starts the signer, which ends when `stop` is cancelled; `waiting_max` facts may wait for it. `node` is who writes,
+    /// which build it is, and its right to.
     pub(crate) fn start(
         key: Arc<NoteKey>,
-        node: (SystemId, String),
+        node: (SystemId, String, Tenure),
         clock: Clock,
         waiting_max: usize,
         tasks: &TaskTracker,
@@ -68,13 +70,14 @@ impl Scribe {
     ) -> Self {
         let (queue, outlet) = mpsc::channel(waiting_max);
         tasks.spawn(sign_groups(key, outlet, stop));
-        let (node, build) = node;
+        let (node, build, tenure) = node;
         Self {
             queue,
             random: SystemRandom::new(),
             clock,
             node,
             build,
+            tenure,
         }
     }
 
@@ -91,7 +94,8 @@ impl Scribe {
         (self.clock)()
     }
 
-    /// Appends one fact. Whoever drops this future before its answer holds [`WriteError::Unknown`].
+    /// Appends one fact, while this node holds the ledger; what was under way when it lost it is unknown to it. Whoever
+    /// drops this future before its answer holds [`WriteError::Unknown`].
     pub(crate) async fn write(
         &self,
         ledger: &dyn Ledger,
@@ -106,7 +110,11 @@ impl Scribe {
             .try_send(Waiting { unsigned, answer })
             .map_err(|_| WriteError::Busy)?;
         let record = Bytes::from(signed.await.map_err(|_| WriteError::Busy)?);
+        if !self.tenure.holds() {
+            return Err(WriteError::Busy);
+        }
         match ledger.append(partition, record.clone()).await {
+            Append::Appended(_) if !self.tenure.holds() => Err(WriteError::Unknown),
             Append::Appended(appended) => {
                 let leaf_hash = lgsp_audit::entry_hash(appended.append_ms, &record);
                 Ok(Inscribed {

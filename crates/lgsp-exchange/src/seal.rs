@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use lgsp_audit::{Checkpoint, NoteKey, TlogProof, Tree, VerifierKey, prove_inclusion};
 use lgsp_files::Existing;
-use lgsp_ledger::{Entry, Ledger, ReadError, ReadLimit};
+use lgsp_ledger::{Entry, Ledger, ReadError, ReadLimit, Tenure};
 use lgsp_types::{Clock, Digest};
 use thiserror::Error;
 use tokio_util::sync::CancellationToken;
@@ -94,22 +94,24 @@ pub(crate) struct Sealer {
     checkpoint: PathBuf,
     hashes: HashFile,
     tree: Tree,
-    /// Size of the last checkpoint.
-    sealed: u64,
+    /// Size of the last checkpoint; none: it has none.
+    sealed: Option<u64>,
+    /// None: of a node that stands by, which makes hashes and no checkpoint.
+    tenure: Option<Tenure>,
     /// When the oldest record without a checkpoint was first seen by the sealer; 0: there is none.
     late_since_ms: Arc<AtomicU64>,
     clock: Clock,
 }
 
 impl Sealer {
-    /// Opens the hashes and the last checkpoint, and holds both against the ledger. Blocks: call it before serving.
+    /// Opens the hashes and the last checkpoint of a partition, in this folder under the ledger's name, and holds both
+    /// against the ledger. Blocks: call it before serving.
     pub(crate) async fn open(
-        folder: &Path,
-        name: &str,
-        partition: u32,
+        (folder, name, partition): (&Path, &str, u32),
         ledger: Arc<dyn Ledger>,
         key: Arc<NoteKey>,
         clock: Clock,
+        tenure: Option<Tenure>,
     ) -> Result<Self, SealError> {
         let origin = lgsp_audit::origin(name, partition);
         let (path, checkpoint) = files(folder, name, partition);
@@ -126,7 +128,8 @@ impl Sealer {
             checkpoint,
             hashes,
             tree,
-            sealed: 0,
+            sealed: None,
+            tenure,
             late_since_ms: Arc::new(AtomicU64::new(0)),
             clock,
         };
@@ -152,10 +155,14 @@ impl Sealer {
                 if (sealed.size(), sealed.root()) != (checkpoint.size, checkpoint.root) {
                     return Err(fork(checkpoint.size.saturating_sub(1)));
                 }
-                self.sealed = checkpoint.size;
+                self.sealed = Some(checkpoint.size);
             }
             // A log that was never sealed is sealed empty: from then on nobody can say that it is younger.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => self.publish(&Tree::default())?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound && self.publishes() => {
+                self.publish(&Tree::default())?;
+                self.sealed = Some(0);
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(source) => {
                 return Err(SealError::Io {
                     path: self.checkpoint.clone(),
@@ -185,14 +192,17 @@ impl Sealer {
         }
     }
 
-    /// Seals every `interval` what has come, and once more at the stop.
+    /// Seals every `interval` what has come, and once more at the stop, unless it stands by.
     pub(crate) async fn run(mut self, interval: Duration, stop: CancellationToken) {
         loop {
             let stopping = tokio::select! {
                 () = stop.cancelled() => true,
                 () = self.grown_and_interval_over(interval) => false,
             };
-            if let Err(error) = self.seal().await {
+            if stopping && self.tenure.is_none() {
+                return;
+            }
+            if let Err(error) = self.seal(&stop).await {
                 error!(
                     origin = self.origin,
                     error = &error as &dyn std::error::Error,
@@ -213,7 +223,11 @@ impl Sealer {
     ///
     /// Cancel safe: a dropped wait loses nothing.
     async fn grown_and_interval_over(&self, interval: Duration) {
-        if self.ledger.grown(self.partition, self.sealed).await.is_ok() {
+        let past = match &self.tenure {
+            Some(_) => self.sealed.unwrap_or(0),
+            None => self.tree.size(),
+        };
+        if self.ledger.grown(self.partition, past).await.is_ok() {
             self.late();
             tokio::time::sleep(interval).await;
         } else {
@@ -233,9 +247,13 @@ impl Sealer {
         }
     }
 
-    async fn seal(&mut self) -> Result<(), SealError> {
+    async fn seal(&mut self, stop: &CancellationToken) -> Result<(), SealError> {
         let end = self.ledger.end(self.partition).await?;
         while self.tree.size() < end {
+            // Its turn has come: what is missing still is hashed while it serves.
+            if self.tenure.is_none() && stop.is_cancelled() {
+                return Ok(());
+            }
             let from = self.tree.size();
             let entries = self.ledger.read(self.partition, from, BATCH).await?;
             let fresh: Vec<Digest> = entries.iter().map(hash_of).collect();
@@ -256,14 +274,20 @@ impl Sealer {
                 });
             }
         }
-        if self.sealed == self.tree.size() {
+        let size = self.tree.size();
+        if self.sealed == Some(size) || !self.publishes() {
             return Ok(());
         }
         self.publish(&self.tree.clone())?;
-        self.sealed = self.tree.size();
+        self.sealed = Some(size);
         self.late_since_ms.store(0, Ordering::Relaxed);
-        debug!(origin = self.origin, size = self.sealed, "sealed");
+        debug!(origin = self.origin, size, "sealed");
         Ok(())
+    }
+
+    /// Only the node that holds the ledger signs what it holds.
+    fn publishes(&self) -> bool {
+        self.tenure.as_ref().is_some_and(Tenure::holds)
     }
 
     fn publish(&self, tree: &Tree) -> Result<(), SealError> {

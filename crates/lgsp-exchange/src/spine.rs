@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use lgsp_audit::{NoteKey, Record, VerifierKey};
-use lgsp_ledger::{Entry, Ledger, ReadLimit};
+use lgsp_ledger::{Entry, Ledger, ReadLimit, Tenure};
 use lgsp_registry::{ConfigError, Left};
 use lgsp_store::{Objects, Position, Store};
 use lgsp_types::{
@@ -42,7 +42,7 @@ pub struct Parts {
     pub objects: Objects,
     pub ids: IdKey,
     pub node_key: NoteKey,
-    pub log_key: NoteKey,
+    pub log_key: Arc<NoteKey>,
     /// The node's name, and which build it is.
     pub node: (SystemId, String),
     /// Folder of hashes and checkpoints.
@@ -113,6 +113,7 @@ pub struct Spine {
     pub(crate) projection: Arc<Projection>,
     pub(crate) recent: Recent,
     pub(crate) refusals: RefusalBudget,
+    tenure: Tenure,
     late_since: Vec<Arc<AtomicU64>>,
     seal_stop_after: Duration,
     tasks: TaskTracker,
@@ -120,18 +121,19 @@ pub struct Spine {
 }
 
 impl Spine {
-    /// Reads the control ledger to its end, announces keys, projects to the end of the ledger, then starts the parts
-    /// that follow. Nothing is accepted or delivered before this answers.
+    /// Takes over: reads the control ledger to its end, announces keys, projects to the end that the ledger has now (R4),
+    /// then starts the parts that follow. Nothing is accepted or delivered before this answers, nor while `tenure` does not
+    /// hold.
     ///
     /// # Errors
     /// [`StartError`]: an operator must act; nothing was changed but what was said above.
-    pub async fn start(parts: Parts, limits: Limits, clock: Clock) -> Result<Arc<Self>, StartError> {
+    pub async fn start(parts: Parts, tenure: Tenure, limits: Limits, clock: Clock) -> Result<Arc<Self>, StartError> {
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         let node_key = Arc::new(parts.node_key);
-        let log_key = Arc::new(parts.log_key);
+        let log_key = parts.log_key;
         let scribe = Scribe::start(
             Arc::clone(&node_key),
-            parts.node,
+            (parts.node.0, parts.node.1, tenure.clone()),
             Arc::clone(&clock),
             limits.facts_waiting_max,
             &tasks,
@@ -147,7 +149,8 @@ impl Spine {
         for (name, partitions, ledger) in sealed {
             for partition in 0..partitions {
                 let (ledger, key, clock) = (Arc::clone(ledger), Arc::clone(&log_key), Arc::clone(&clock));
-                let sealer = Sealer::open(&parts.audit, name, partition, ledger, key, clock).await?;
+                let place = (parts.audit.as_path(), name, partition);
+                let sealer = Sealer::open(place, ledger, key, clock, Some(tenure.clone())).await?;
                 late_since.push(sealer.late_since());
                 tasks.spawn(sealer.run(limits.seal_interval, stop.clone()));
             }
@@ -166,6 +169,7 @@ impl Spine {
             audit: parts.audit,
             scribe,
             refusals: RefusalBudget::new(limits.refusals_per_second_max),
+            tenure,
             late_since,
             seal_stop_after: limits.seal_stop_after,
             tasks,
@@ -271,6 +275,30 @@ impl Spine {
         info!("the exchange has stopped");
     }
 
+    pub(crate) fn tenure(&self) -> &Tenure {
+        &self.tenure
+    }
+
+    /// What this node knows is what is so only while it holds the ledger: another may have gone on.
+    fn held(&self) -> Result<(), Unavailable> {
+        if self.tenure.holds() {
+            Ok(())
+        } else {
+            Err(Unavailable::new("this node does not hold the ledger now"))
+        }
+    }
+
+    /// Answers only if the node holds the ledger, from before it looked until it knows.
+    async fn while_held<T, E: From<Unavailable>>(
+        &self,
+        answer: impl Future<Output = Result<T, E>> + Send,
+    ) -> Result<T, E> {
+        self.held()?;
+        let answer = answer.await?;
+        self.held()?;
+        Ok(answer)
+    }
+
     /// Cancelled when the node stops.
     pub(crate) fn stopping(&self) -> &CancellationToken {
         &self.stop
@@ -353,30 +381,40 @@ pub(crate) fn unavailable(error: impl Into<Cause>) -> Unavailable {
 #[async_trait]
 impl Exchange for Spine {
     async fn upload(&self, _caller: &Caller) -> Result<Box<dyn Upload>, UploadError> {
+        self.held()?;
         let staging = self.objects.stage().await?;
         Ok(Box::new(crate::upload::Incoming::new(staging)))
     }
 
     async fn publish(&self, caller: &Caller, publish: Publish) -> Result<Receipt, PublishError> {
         let staged: Vec<String> = publish.objects.iter().map(|object| object.staging.clone()).collect();
-        let answer = self.accept(caller, publish).await;
+        let answer = match self.held() {
+            Ok(()) => self.accept(caller, publish).await,
+            Err(unavailable) => Err(unavailable.into()),
+        };
         // An accepted message's objects have their digest names; everything else that was staged is of no use any more.
         for staging in staged {
             self.objects.discard(&staging).await;
         }
-        answer
+        match answer {
+            // Also a refusal, and a repeat: they are told by what this node knows.
+            Ok(_) | Err(PublishError::Refused(_) | PublishError::Conflict { .. }) if !self.tenure.holds() => {
+                Err(PublishError::Unknown)
+            }
+            answer => answer,
+        }
     }
 
     async fn reject(&self, caller: &Caller, rejection: Rejection) -> Result<(), Unavailable> {
-        self.record_rejection(caller, rejection).await
+        self.while_held(self.record_rejection(caller, rejection)).await
     }
 
     async fn open(&self, caller: &Caller, query: OpenQuery) -> Result<Vec<OpenDelivery>, Unavailable> {
-        self.waiting(caller, query).await
+        self.while_held(self.waiting(caller, query)).await
     }
 
     async fn fetch(&self, caller: &Caller, delivery: DeliveryId) -> Result<Fetched, FetchError> {
-        self.hand_out(caller, delivery).await
+        self.while_held(self.hand_out(caller, delivery)).await
     }
 
     async fn acknowledge(
@@ -386,11 +424,15 @@ impl Exchange for Spine {
         outcome: Outcome,
         evidence: Evidence,
     ) -> Result<Acknowledged, AcknowledgeError> {
-        self.settle(caller, delivery, outcome, evidence).await
+        self.held()?;
+        let settled = self.settle(caller, delivery, outcome, evidence).await?;
+        // It may be in the ledger, and what came between is not known here.
+        self.held().map_err(|_| AcknowledgeError::Unknown)?;
+        Ok(settled)
     }
 
     async fn sent(&self, caller: &Caller, message: MsgId) -> Result<Option<SentMessage>, Unavailable> {
-        self.sent_by(caller, message).await
+        self.while_held(self.sent_by(caller, message)).await
     }
 
     fn arrivals(&self) -> Arrivals {

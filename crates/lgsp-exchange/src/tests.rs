@@ -1,6 +1,7 @@
 //! The spine over a real local ledger, store and folder: what its callers are promised.
 
 mod stage;
+mod tenure;
 
 use futures_util::StreamExt as _;
 use lgsp_audit::{Receipt as ReceiptNote, TlogProof};

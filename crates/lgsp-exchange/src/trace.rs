@@ -143,6 +143,8 @@ impl Operations for Spine {
             unsealed_ms: self.late_ms(),
             control_size: ruling.rules.control_size,
             agencies: ruling.registry.agencies(today).len(),
+            epoch: self.tenure().epoch(),
+            holder: self.tenure().holds().then(|| self.scribe.node().id),
         })
     }
 }

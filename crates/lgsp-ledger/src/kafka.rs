@@ -7,6 +7,7 @@ mod cluster;
 mod ends;
 #[cfg(feature = "floor")]
 pub mod floor;
+mod lease;
 mod manifest;
 mod open;
 mod reader;
@@ -31,6 +32,7 @@ use tracing::error;
 
 pub(crate) use beside::TopicLog;
 pub use cluster::{Cluster, ClusterError};
+pub use lease::{Claimant, Lease, LeaseError};
 pub use manifest::Manifest;
 pub use open::{Made, Mismatch, OpenError};
 pub use settings::{Mistake, Settings, Tls};

@@ -188,7 +188,7 @@ fn write_traced_event(event: TracedEvent) -> operations::v1::TracedEvent {
 }
 
 #[must_use]
-pub const fn write_status(status: &NodeStatus) -> operations::v1::GetStatusResponse {
+pub fn write_status(status: &NodeStatus) -> operations::v1::GetStatusResponse {
     operations::v1::GetStatusResponse {
         accepted: status.accepted,
         repeats: status.repeats,
@@ -204,6 +204,8 @@ pub const fn write_status(status: &NodeStatus) -> operations::v1::GetStatusRespo
         unsealed_ms: status.unsealed_ms,
         control_size: status.control_size,
         agencies: status.agencies as u64,
+        epoch: status.epoch,
+        holder: status.holder.as_ref().map(ToString::to_string).unwrap_or_default(),
     }
 }
 

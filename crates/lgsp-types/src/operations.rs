@@ -5,7 +5,7 @@ use std::fmt::Debug;
 use async_trait::async_trait;
 use serde::Serialize;
 
-use crate::{AgencyId, Caller, DeliveryId, Digest, DocumentDate, Evidence, MsgId, Unavailable};
+use crate::{AgencyId, Caller, DeliveryId, Digest, DocumentDate, Evidence, MsgId, SystemId, Unavailable};
 
 /// What can be asked of a node without changing anything.
 ///
@@ -182,4 +182,8 @@ pub struct NodeStatus {
     pub unsealed_ms: u64,
     pub control_size: u64,
     pub agencies: usize,
+    /// Counts the tenures of the ledger; 0: of a ledger that needs none.
+    pub epoch: u64,
+    /// This node, while it holds the ledger; else none.
+    pub holder: Option<SystemId>,
 }

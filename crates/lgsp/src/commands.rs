@@ -1,6 +1,7 @@
 //! The subcommands: what each takes, and how it ends.
 //!
-//! Exit codes: 0 done; 1 the answer is no (not found, damaged, different); 2 wrong usage or settings; 3 could not be done.
+//! Exit codes: 0 done; 1 the answer is no (not found, damaged, different); 2 wrong usage or settings; 3 could not be done;
+//! 4 a node lost its ledger to another: start it again, it stands by.
 
 mod adapter;
 mod ca;
@@ -156,6 +157,14 @@ impl Failure {
     pub(crate) fn cannot(error: impl Into<Box<dyn Error>>) -> Self {
         Self {
             code: 3,
+            error: error.into(),
+        }
+    }
+
+    /// Another node serves instead.
+    pub(crate) fn lost(error: impl Into<Box<dyn Error>>) -> Self {
+        Self {
+            code: 4,
             error: error.into(),
         }
     }

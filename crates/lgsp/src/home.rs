@@ -78,6 +78,10 @@ impl Home {
         self.root.join("ledger/control.kafka")
     }
 
+    pub(crate) fn lease_topic(&self) -> PathBuf {
+        self.root.join("ledger/lease.kafka")
+    }
+
     pub(crate) fn store(&self) -> PathBuf {
         self.root.join("store.sqlite")
     }

@@ -6,18 +6,19 @@ use std::time::Duration;
 
 use lgsp_adapters::edxml_vxp::server::{BindError, Server, UnusableSecret};
 use lgsp_api::GatewaySettings;
-use lgsp_exchange::{ImportError, Limits, Parts, Spine};
+use lgsp_exchange::{ImportError, Limits, Parts, Spine, StartError, stand_by};
 use lgsp_files::{Existing, write_whole};
-use lgsp_ledger::kafka::Kafka;
-use lgsp_ledger::{Ledger, Local, OpenError};
+use lgsp_ledger::kafka::{Claimant, Kafka, Lease, LeaseError};
+use lgsp_ledger::{Ledger, Local, Lost, OpenError, Tenure};
 use lgsp_store::{ObjectSettings, Objects, SqliteStore};
 use lgsp_types::{Clock, UnixMs};
 use serde_json::json;
 use thiserror::Error;
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use crate::grpc::{Grpc, GrpcError, Ports};
+use crate::hexadecimal::hexadecimal;
 use crate::home::{Home, HomeError, Keys};
 use crate::operations;
 use crate::registry_files;
@@ -45,14 +46,18 @@ pub(crate) enum NodeError {
     OtherLedger { found: u32, name: String },
     #[error("the store cannot be opened")]
     Store(#[from] lgsp_store::OpenError),
-    #[error("the objects cannot be opened")]
-    Objects(#[from] lgsp_store::ObjectError),
+    #[error("the objects in {path} cannot be opened")]
+    Objects {
+        path: PathBuf,
+        #[source]
+        source: lgsp_store::ObjectError,
+    },
     #[error("the façade cannot be served")]
     Facade(#[from] BindError),
     #[error(transparent)]
     Secret(#[from] UnusableSecret),
     #[error("the exchange cannot start")]
-    Start(#[from] lgsp_exchange::StartError),
+    Start(#[from] StartError),
     #[error("the registry is wrong:\n{0}")]
     Registry(Problems),
     #[error("the registry file {path} was not imported")]
@@ -61,6 +66,11 @@ pub(crate) enum NodeError {
         #[source]
         source: ImportError,
     },
+    #[error("this node cannot hold the ledger")]
+    Lease(#[from] LeaseError),
+    /// Another node serves: started again, this one stands by.
+    #[error("this node does not hold the ledger any more; started again, it stands by")]
+    Lost(#[source] Lost),
     #[error(transparent)]
     Grpc(#[from] GrpcError),
     #[error("{what} cannot be served")]
@@ -71,6 +81,8 @@ pub(crate) enum NodeError {
     },
 }
 
+/// A ledger that nobody holds is held within it.
+const MOMENT: Duration = Duration::from_millis(500);
 /// What this build calls itself in facts.
 pub(crate) const BUILD: &str = concat!("lgsp ", env!("CARGO_PKG_VERSION"));
 
@@ -86,7 +98,8 @@ pub(crate) fn clock() -> Clock {
     Arc::new(now)
 }
 
-/// Runs a node until `stop`, then lets what is in progress end, at most for `node.stop_grace_ms`.
+/// Runs a node until `stop`, then lets what is in progress end, at most for `node.stop_grace_ms`. It stands by while another
+/// node holds the ledger, and ends when another took it over.
 pub(crate) async fn serve(settings: Settings, stop: CancellationToken) -> Result<(), NodeError> {
     let clock = clock();
     let home = Home::new(&settings.node.data_dir);
@@ -95,13 +108,83 @@ pub(crate) async fn serve(settings: Settings, stop: CancellationToken) -> Result
     if settings.ledger.kind == LedgerKind::Local {
         home.local_ledgers(name, partitions, clock())?;
     }
-    let opened = open(&settings, &home, keys, &clock).await?;
-    let spine = Spine::start(opened.parts, limits(&settings), Arc::clone(&clock)).await?;
-    let served = serve_on(&settings, &home, &spine, opened.reader, clock, stop).await;
-    spine.stop(settings.stop_grace()).await;
-    for ledger in [&opened.data, &opened.control] {
+    let Opened {
+        parts,
+        data,
+        control,
+        reader,
+        lease,
+    } = open(&settings, &home, keys, &clock).await?;
+    let served = match turn(&settings, &parts, lease.as_ref(), &clock, &stop).await {
+        Ok(Some(tenure)) => serve_while_held(&settings, &home, (parts, tenure), reader, clock, stop).await,
+        Ok(None) => Ok(()),
+        Err(error) => Err(error),
+    };
+    if let Some(lease) = lease {
+        lease.close().await;
+    }
+    for ledger in [&data, &control] {
         ledger.close().await;
     }
+    served
+}
+
+/// Waits for this node's turn, and keeps its store near the ledger's end meanwhile; none: it was told to stop.
+async fn turn(
+    settings: &Settings,
+    parts: &Parts,
+    lease: Option<&Lease>,
+    clock: &Clock,
+    stop: &CancellationToken,
+) -> Result<Option<Tenure>, NodeError> {
+    let Some(lease) = lease else {
+        return Ok(Some(Tenure::always()));
+    };
+    // Where nobody holds it, or never will with these keys, that is known in a moment.
+    if let Ok(held) = tokio::time::timeout(MOMENT, lease.held()).await {
+        return Ok(Some(held?));
+    }
+    let waiting_ends = stop.child_token();
+    let limits = limits(settings);
+    let waiting = stand_by(parts, &limits, clock, waiting_ends.clone());
+    tokio::pin!(waiting);
+    let held = tokio::select! {
+        ended = &mut waiting => {
+            ended?;
+            return Ok(None);
+        }
+        held = lease.held() => held,
+    };
+    waiting_ends.cancel();
+    waiting.await?;
+    Ok(Some(held?))
+}
+
+/// Takes over, and serves until it is told to stop or another node took over.
+async fn serve_while_held(
+    settings: &Settings,
+    home: &Home,
+    (parts, tenure): (Parts, Tenure),
+    reader: Objects,
+    clock: Clock,
+    stop: CancellationToken,
+) -> Result<(), NodeError> {
+    let over = stop.child_token();
+    let started = Spine::start(parts, tenure.clone(), limits(settings), Arc::clone(&clock)).await;
+    // What failed because the ledger was lost is told as that.
+    let lost_or = |error| tenure.ended().map_or(error, NodeError::Lost);
+    let spine = started.map_err(|error| lost_or(error.into()))?;
+    let serving = serve_on(settings, home, &spine, reader, clock, over.clone());
+    tokio::pin!(serving);
+    let served = tokio::select! {
+        served = &mut serving => served.map_err(lost_or),
+        lost = tenure.lost() => {
+            error!(reason = %lost, epoch = tenure.epoch(), "the ledger is lost to another node: nothing more is accepted or handed out");
+            over.cancel();
+            serving.await.and(Err(NodeError::Lost(lost)))
+        }
+    };
+    spine.stop(settings.stop_grace()).await;
     served
 }
 
@@ -181,18 +264,21 @@ struct Opened {
     data: Arc<dyn Ledger>,
     control: Arc<dyn Ledger>,
     reader: Objects,
+    /// None: the lock on the ledger's file is enough.
+    lease: Option<Lease>,
 }
 
 async fn open(settings: &Settings, home: &Home, keys: Keys, clock: &Clock) -> Result<Opened, NodeError> {
-    let ((data, name), (control, control_name)) = match settings.ledger.kind {
+    let ((data, name), (control, control_name), lease) = match settings.ledger.kind {
         LedgerKind::Local => {
             let pages_max = settings.ledger.pages_max;
             let data = open_local(home.data_ledger(), clock, pages_max).await?;
-            (data, open_local(home.control_ledger(), clock, pages_max).await?)
+            (data, open_local(home.control_ledger(), clock, pages_max).await?, None)
         }
         LedgerKind::Kafka => {
             let data = open_topic(home.data_topic(), settings).await?;
-            (data, open_topic(home.control_topic(), settings).await?)
+            let control = open_topic(home.control_topic(), settings).await?;
+            (data, control, Some(home.lease_topic()))
         }
     };
     let partitions = data.partitions();
@@ -203,11 +289,17 @@ async fn open(settings: &Settings, home: &Home, keys: Keys, clock: &Clock) -> Re
         });
     }
     let store = SqliteStore::open(&home.store(), &name, keys.ids.id(), partitions).await?;
+    let path = settings.objects.folder(home.root()).to_owned();
     let objects = Objects::open(ObjectSettings {
-        root: home.root().to_owned(),
+        root: path.clone(),
         object_max_bytes: settings.objects.object_max_bytes,
-    })
-    .await?;
+    });
+    let objects = objects.await.map_err(|source| NodeError::Objects { path, source })?;
+    // Last, as the ledger may be this node's as soon as it is open.
+    let lease = match lease {
+        Some(path) => Some(open_lease(path, settings, &keys).await?),
+        None => None,
+    };
     let parts = Parts {
         ledger: Arc::clone(&data),
         ledger_name: name,
@@ -217,7 +309,7 @@ async fn open(settings: &Settings, home: &Home, keys: Keys, clock: &Clock) -> Re
         objects: objects.clone(),
         ids: keys.ids,
         node_key: keys.node,
-        log_key: keys.log,
+        log_key: Arc::new(keys.log),
         node: (settings.node.id.clone(), BUILD.to_owned()),
         audit: home.audit(),
     };
@@ -226,7 +318,20 @@ async fn open(settings: &Settings, home: &Home, keys: Keys, clock: &Clock) -> Re
         data,
         control,
         reader: objects,
+        lease,
     })
+}
+
+async fn open_lease(path: PathBuf, settings: &Settings, keys: &Keys) -> Result<Lease, NodeError> {
+    // A verifier knows a key by the one that announced it: of several nodes it is one key under several names.
+    let node_key = hexadecimal(&keys.node.public_key());
+    let claimant = Claimant {
+        node: settings.node.id.to_string(),
+        ttl: settings.kafka.lease(),
+        keys: format!("{} {node_key} {}", keys.ids.id(), keys.log.vkey()),
+    };
+    let opened = Lease::open(&path, &settings.kafka.settings(), claimant).await;
+    opened.map_err(|source| NodeError::Topic { path, source })
 }
 
 /// A ledger that was opened, and its name.

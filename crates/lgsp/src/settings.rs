@@ -8,7 +8,7 @@ mod problem;
 mod tests;
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use lgsp_adapters::edxml_vxp::server;
@@ -89,8 +89,20 @@ pub(crate) struct Registry {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Objects {
+    dir: PathBuf,
     pub(crate) object_max_bytes: u64,
     pub(crate) staging_keep_hours: u32,
+}
+
+impl Objects {
+    /// The folder of `objects` and `staging`: one that nodes share, or the data folder.
+    pub(crate) fn folder<'a>(&'a self, data: &'a Path) -> &'a Path {
+        if self.dir.as_os_str().is_empty() {
+            data
+        } else {
+            &self.dir
+        }
+    }
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -122,7 +134,7 @@ impl Settings {
     /// # Errors
     /// [`Problems`]: every problem found, each with its place and what to do.
     pub(crate) fn load(
-        file: Option<&std::path::Path>,
+        file: Option<&Path>,
         environment: impl Iterator<Item = (String, String)>,
     ) -> Result<Loaded, Problems> {
         let layers = layers::Layers::read(REFERENCE, file, environment)?;

@@ -32,18 +32,7 @@ fn it_is_killed_under_load_and_nothing_is_lost_or_doubled() {
 fn process_and_node_are_killed_in_turn_under_load() {
     let mut node = facade_outside(|| Node::start(kill::home()));
     let town = Town::at_work(&node);
-    let mut steps = 0;
-    for round in 0..4 {
-        steps += 9;
-        town.wait_for_steps(steps);
-        if round % 2 == 0 {
-            node.kill();
-            node.restart();
-        } else {
-            node.take_outside().kill();
-            node.start_outside();
-        }
-    }
+    kill::kill_in_turn(&mut node, &town);
     kill::ends_well(node, town);
 }
 

@@ -1,6 +1,10 @@
 //! Calls that are not done: who calls, what it is for, whose it is, what is wrong with it; each with its reason.
 
-use lgsp_api::{Endpoint, Told, connect};
+use futures_util::stream;
+use lgsp_api::{Endpoint, Link, Told, connect};
+use lgsp_proto::DESCRIPTORS;
+use lgsp_proto::adapter::v1::adapter_gateway_client::AdapterGatewayClient;
+use lgsp_proto::adapter::v1::{AttachRequest, Hello, attach_request};
 use lgsp_proto::audit::v1::audit_client::AuditClient;
 use lgsp_proto::audit::v1::{GetCheckpointRequest, GetEvidenceRequest};
 use lgsp_proto::exchange::v1;
@@ -10,6 +14,8 @@ use lgsp_proto::operations::v1::tail_request::{From, Now};
 use lgsp_proto::operations::v1::{GetStatusRequest, GetTablesRequest, TailRequest, TraceRequest};
 use lgsp_proto::registry::v1::ListAgenciesRequest;
 use lgsp_proto::registry::v1::registry_client::RegistryClient;
+use prost::Message as _;
+use prost_types::FileDescriptorSet;
 
 use super::letter::{INFORMATION, JUSTICE, PROVINCE, delivered, letter, listed};
 use super::node;
@@ -20,8 +26,68 @@ struct Foreign {
     delivery: String,
 }
 
-/// What each unary call answers to one caller, about a letter: `ok`, or its reason.
+/// What each call answers to one caller, about a letter: `ok`, or its reason.
 async fn answers(endpoint: &Endpoint, about: &Foreign) -> Vec<(&'static str, String)> {
+    let mut answers = to_one_request(endpoint, about).await;
+    answers.extend(to_a_stream_of_requests(connect(endpoint).await.unwrap()).await);
+    answers
+}
+
+/// Calls that take a stream of requests: what comes first is the answer.
+async fn to_a_stream_of_requests(link: Link) -> Vec<(&'static str, String)> {
+    let mut exchange = ExchangeClient::new(link.clone());
+    let mut answers = Vec::new();
+    macro_rules! ask {
+        ($name:literal, $answer:expr, $read:expr) => {
+            let first = match $answer.await {
+                Ok(answer) => answer.into_inner().message().await,
+                Err(status) => Err(status),
+            };
+            answers.push(($name, first.map_or_else(|status| Told::of(&status).reason, $read)));
+        };
+    }
+    let ok = || String::from("ok");
+    let message = Some(letter("2", &["H62.14"]));
+    let letters = stream::iter([v1::PublishStreamRequest { message }]);
+    ask!("PublishStream", exchange.publish_stream(letters), |first| {
+        match first.unwrap().outcome.unwrap() {
+            v1::publish_stream_response::Outcome::Receipt(_) => ok(),
+            v1::publish_stream_response::Outcome::Error(error) => Told::within(&error).reason,
+        }
+    });
+    let start = v1::upload_attachment_request::Start {
+        name: String::from("a.pdf"),
+        media_type: String::from("application/pdf"),
+        role: v1::attachment::Role::Attachment.into(),
+        ..v1::upload_attachment_request::Start::default()
+    };
+    let part = Some(v1::upload_attachment_request::Part::Start(start));
+    let file = stream::iter([v1::UploadAttachmentRequest { part }]);
+    let uploaded = exchange.upload_attachment(file).await;
+    let uploaded = uploaded.map_or_else(|status| Told::of(&status).reason, |_| ok());
+    answers.push(("UploadAttachment", uploaded));
+    let request = Some(v1::receive_request::Request::Begin(
+        v1::receive_request::Begin::default(),
+    ));
+    let begin = stream::iter([v1::ReceiveRequest { request }]);
+    ask!("Receive", exchange.receive(begin), |first| {
+        // Without credit nothing is handed over, and whoever says no more is let go.
+        assert_eq!(first, None);
+        ok()
+    });
+    let frame = Some(attach_request::Frame::Hello(Hello {
+        kind: String::from("edxml-vxp"),
+        program: String::from("a test"),
+        systems: vec![String::from("vxp.test.14")],
+        ..Hello::default()
+    }));
+    let hello = stream::iter([AttachRequest { frame }]);
+    ask!("Attach", AdapterGatewayClient::new(link).attach(hello), |_| ok());
+    answers
+}
+
+/// Unary calls, and those that answer by a stream.
+async fn to_one_request(endpoint: &Endpoint, about: &Foreign) -> Vec<(&'static str, String)> {
     let link = connect(endpoint).await.unwrap();
     let mut exchange = ExchangeClient::new(link.clone());
     let mut operations = OperationsClient::new(link.clone());
@@ -88,6 +154,16 @@ async fn answers(endpoint: &Endpoint, about: &Foreign) -> Vec<(&'static str, Str
     answers
 }
 
+/// The name of each call of each service.
+fn every_call() -> Vec<String> {
+    let files = FileDescriptorSet::decode(DESCRIPTORS).unwrap().file;
+    let ours = files.iter().filter(|file| file.package().starts_with("lgsp."));
+    let calls = ours.flat_map(|file| &file.service).flat_map(|service| &service.method);
+    let mut calls: Vec<String> = calls.map(|call| call.name().to_owned()).collect();
+    calls.sort_unstable();
+    calls
+}
+
 /// A table: for each call, what its sender, its receiver, another department, an operator and an adapter get.
 #[tokio::test(flavor = "multi_thread")]
 async fn every_call_is_for_those_whom_it_concerns() {
@@ -144,7 +220,16 @@ async fn every_call_is_for_those_whom_it_concerns() {
         ("FollowReceipts",      ["ok",        "ok",        "ok",        "CALLER_KIND", "CALLER_KIND", "ok",           "TOKEN_SCOPE",  "TOKEN_SCOPE",   NONE]),
         ("Tail",                ["CALLER_KIND", "CALLER_KIND", "CALLER_KIND", "ok",    "CALLER_KIND", "TOKEN_SCOPE",  "TOKEN_SCOPE",  "CALLER_KIND",   NONE]),
         ("ListAgencies",        ["ok",        "ok",        "ok",        "ok",          "ok",          "TOKEN_SCOPE",  "TOKEN_SCOPE",  "ok",            NONE]),
+        ("PublishStream",       [SPOKEN,      "ok",        SPOKEN,      "CALLER_KIND", "CALLER_KIND", SPOKEN,         "TOKEN_SCOPE",  "TOKEN_SCOPE",   NONE]),
+        ("UploadAttachment",    ["ok",        "ok",        "ok",        "CALLER_KIND", "CALLER_KIND", "ok",           "TOKEN_SCOPE",  "TOKEN_SCOPE",   NONE]),
+        ("Receive",             ["ok",        "ok",        "ok",        "CALLER_KIND", "CALLER_KIND", "TOKEN_SCOPE",  "ok",           "TOKEN_SCOPE",   NONE]),
+        ("Attach",              ["CALLER_KIND", "CALLER_KIND", "CALLER_KIND", "CALLER_KIND", "ADAPTER_UNKNOWN", "CALLER_KIND", "CALLER_KIND", "CALLER_KIND", NONE]),
     ];
+    // Whoever adds a call says here for whom it is.
+    let mut told: Vec<String> = table.iter().map(|(call, _)| (*call).to_owned()).collect();
+    told.sort_unstable();
+    assert_eq!(told, every_call());
+    assert_eq!(table.len(), expected.len());
     for ((call, answers), (expected_call, expected)) in table.iter().zip(expected) {
         assert_eq!(
             (*call, answers.as_slice()),

@@ -133,12 +133,12 @@ impl Wire {
         let whole = last && body.is_empty();
         let sent = ready?.send_request(request.body(()).unwrap(), whole);
         let (answer, mut stream) = sent?;
-        if !whole {
-            match stream.send_data(body, last) {
-                // A call that is refused by its headers may be over before its body follows: the answer tells.
-                Err(error) if error.reason().is_none() && error.get_io().is_none() => {}
-                sent => sent?,
-            }
+        let sent = if whole { Ok(()) } else { stream.send_data(body, last) };
+        // A call that is refused by its headers may be over before its body could follow: then its answer says why.
+        if let Err(error) = sent
+            && (error.is_io() || error.is_go_away())
+        {
+            return Err(error);
         }
         let answer = Answer(answer);
         Ok(Call { body: stream, answer })

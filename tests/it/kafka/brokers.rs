@@ -34,7 +34,7 @@ fn node(cluster: &Cluster) -> Node {
     Node::start(home)
 }
 
-fn letter(key: &str) -> v1::Message {
+pub(super) fn letter(key: &str) -> v1::Message {
     v1::Message {
         contract: String::from("vn.lgsp.document/1"),
         from: String::from("H62.11"),
@@ -95,8 +95,7 @@ async fn everybody_sends(
 }
 
 /// All that waits for the receiver, page by page.
-async fn waiting(node: &Node) -> Vec<String> {
-    let mut receiver = node.exchange("system/vxp.test.14").await;
+pub(super) async fn waiting(mut receiver: ExchangeClient<Link>) -> Vec<String> {
     let (mut ids, mut after) = (Vec::new(), String::new());
     loop {
         let request = v1::ListDeliveriesRequest {
@@ -135,7 +134,7 @@ async fn a_broker_dies_unnoticed_and_when_all_die_nothing_accepted_is_lost_or_do
     accepted.extend(everybody_sends(&node, "all", BACK, all).await);
     assert_eq!(accepted.len(), 2 * CALLERS * EACH);
 
-    let listed = waiting(&node).await;
+    let listed = waiting(node.exchange("system/vxp.test.14").await).await;
     let distinct: BTreeSet<String> = listed.iter().cloned().collect();
     assert_eq!(listed.len(), distinct.len(), "a message is listed twice");
     assert_eq!(distinct, accepted);

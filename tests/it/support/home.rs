@@ -62,6 +62,18 @@ impl Home {
         self.set("grpc", "reload_interval_ms", 200);
     }
 
+    /// Has the node serve gRPC as another one does, with its papers, at any free port.
+    pub(crate) fn serve_grpc_as(&mut self, other: &Self) {
+        let grpc = other.settings["grpc"].clone();
+        self.settings.insert("grpc".to_owned(), grpc);
+        self.set("grpc", "listen", "127.0.0.1:0");
+    }
+
+    /// Where gRPC is served, if that is a place of its own.
+    pub(super) fn grpc_address(&self) -> String {
+        format!("https://{}", self.settings["grpc"]["listen"].as_str().unwrap())
+    }
+
     /// `lgsp ca` on this node's authority; what it printed.
     pub(crate) fn ca(&self, arguments: &[&str]) -> String {
         let folder = text(&self.root().join("ca"));

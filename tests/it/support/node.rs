@@ -53,8 +53,23 @@ impl Node {
         Self::launch(home, Some(format!("{point}:{nth}")))
     }
 
+    /// Starts a node while another holds its ledger; it stands by when this returns.
+    pub(crate) fn start_standing_by(home: Home) -> Self {
+        let mut node = Self::new(home);
+        node.restart_standing_by();
+        node.note_log_key();
+        node
+    }
+
     fn launch(home: Home, fail_point: Option<String>) -> Self {
-        let mut node = Self {
+        let mut node = Self::new(home);
+        node.serve(fail_point);
+        node.note_log_key();
+        node
+    }
+
+    fn new(home: Home) -> Self {
+        Self {
             home,
             process: None,
             vxp: String::new(),
@@ -62,10 +77,11 @@ impl Node {
             grpc: String::new(),
             log_key: String::new(),
             earlier_log: String::new(),
-        };
-        node.serve(fail_point);
-        node.log_key = fs::read_to_string(node.home.data().join("keys/log.vkey")).unwrap();
-        node
+        }
+    }
+
+    fn note_log_key(&mut self) {
+        self.log_key = fs::read_to_string(self.home.data().join("keys/log.vkey")).unwrap();
     }
 
     /// Starts the node again after [`Self::stop`] or [`Self::kill`].
@@ -73,7 +89,18 @@ impl Node {
         self.serve(None);
     }
 
+    /// [`Self::restart`] while another node holds the ledger.
+    pub(crate) fn restart_standing_by(&mut self) {
+        self.spawn(None);
+        self.wait_message("standing by");
+    }
+
     fn serve(&mut self, fail_point: Option<String>) {
+        self.spawn(fail_point);
+        self.wait_serving();
+    }
+
+    fn spawn(&mut self, fail_point: Option<String>) {
         assert!(self.process.is_none(), "the node runs already");
         let mut command = self.home.to_lgsp(&["serve"]);
         command.arg("--config").arg(self.home.settings_file());
@@ -85,10 +112,12 @@ impl Node {
         }
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let log = Lines::follow(child.stderr.take().unwrap());
-        self.process = Some(Process {
-            child,
-            log: Arc::clone(&log),
-        });
+        self.process = Some(Process { child, log });
+    }
+
+    /// Waits until the node that was started serves.
+    pub(crate) fn wait_serving(&mut self) {
+        let log = Arc::clone(&self.process.as_ref().unwrap().log);
         let serving = log.wait_for(TIME_LIMIT, |line| {
             let line: Value = serde_json::from_str(line).ok()?;
             let serving = line["message"] == "serving";
@@ -142,6 +171,11 @@ impl Node {
         &self.grpc
     }
 
+    /// URL of gRPC, whether it is served now or not, of a node that was given an address.
+    pub(crate) fn grpc_address(&self) -> String {
+        self.home.grpc_address()
+    }
+
     /// Address of the façade, for bytes that are no call.
     pub(crate) fn address(&self) -> SocketAddr {
         self.vxp.trim_start_matches("http://").parse().unwrap()
@@ -176,6 +210,29 @@ impl Node {
         let status = process.child.wait().unwrap();
         self.keep_log(&process);
         assert!(status.success(), "the node stopped with {status}:\n{}", self.log());
+    }
+
+    /// SIGSTOP: it does nothing until [`Self::thaw`].
+    pub(crate) fn freeze(&self) {
+        kill_process(self.pid(), Signal::STOP).unwrap();
+    }
+
+    /// SIGCONT.
+    pub(crate) fn thaw(&self) {
+        kill_process(self.pid(), Signal::CONT).unwrap();
+    }
+
+    /// Waits for an end that nobody asked for; its exit code.
+    pub(crate) fn wait_exit(&mut self) -> Option<i32> {
+        let mut process = self.process.take().unwrap();
+        let ended = process.log.wait_for_end(TIME_LIMIT);
+        if !ended {
+            process.child.kill().unwrap();
+        }
+        let code = process.child.wait().unwrap().code();
+        self.keep_log(&process);
+        assert!(ended, "the node does not end:\n{}", self.log());
+        code
     }
 
     fn keep_log(&mut self, process: &Process) {
@@ -251,6 +308,7 @@ impl Node {
             .home
             .to_lgsp(&["verify", "--json", "--key", &self.log_key, "--data"]);
         command.arg(self.home.data()).args(arguments);
+        command.arg("--config").arg(self.home.settings_file());
         program::run(command)
     }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use lgsp_audit::{NoteKey, Record};
-use lgsp_ledger::{Ledger, Local, ReadLimit};
+use lgsp_ledger::{Ledger, Local, ReadLimit, Tenure};
 use lgsp_store::{ObjectSettings, Objects, SqliteStore, Store};
 use lgsp_types::{
     AdapterId, AgencyCode, Caller, Clock, ContractRef, Evidence, EvidenceKind, Exchange, IdKey, Kind, MsgId,
@@ -65,6 +65,7 @@ pub(super) struct Stage {
     folder: TempDir,
     ledgers: [Arc<Local>; 2],
     now: Arc<AtomicU64>,
+    pub(super) tenure: Tenure,
 }
 
 impl Stage {
@@ -100,11 +101,12 @@ impl Stage {
             objects: Objects::open(settings).await.unwrap(),
             ids,
             node_key: node_key(),
-            log_key: log_key(),
+            log_key: Arc::new(log_key()),
             node: (SystemId::parse("node").unwrap(), "test".to_owned()),
             audit: at.join("audit"),
         };
-        let spine = Spine::start(parts, limits(), clock)
+        let tenure = Tenure::always();
+        let spine = Spine::start(parts, tenure.clone(), limits(), clock)
             .await
             .map_err(|error| chain(&error))?;
         spine
@@ -118,6 +120,7 @@ impl Stage {
             folder,
             ledgers,
             now,
+            tenure,
         })
     }
 
@@ -133,6 +136,15 @@ impl Stage {
     pub(super) async fn accepted(&self, order_key: &str, idempotency_key: &str, text: &str) -> Receipt {
         let publish = publish(order_key, idempotency_key, text);
         self.spine.publish(&self.sender(), publish).await.unwrap()
+    }
+
+    pub(super) fn data_ledger(&self) -> &Local {
+        &self.ledgers[0]
+    }
+
+    pub(super) fn clock(&self) -> Clock {
+        let now = Arc::clone(&self.now);
+        Arc::new(move || UnixMs(now.load(Ordering::Relaxed)))
     }
 
     pub(super) fn node_key(&self) -> NoteKey {

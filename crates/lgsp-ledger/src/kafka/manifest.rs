@@ -29,6 +29,14 @@ pub struct Manifest {
     pub retention_ms: i64,
     /// Every write is synced to the brokers' disks before it is acknowledged: for brokers that one power cut can reach.
     pub sync_each_write: bool,
+    /// Of each key the topic need only keep the last record: a lease, never a ledger.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub compacted: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands it so")]
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 impl Manifest {

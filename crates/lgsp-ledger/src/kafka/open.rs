@@ -132,7 +132,7 @@ impl OpenError {
         Self::Unreachable { source: source.into() }
     }
 
-    fn io(path: &Path, source: impl Into<Cause>) -> Self {
+    pub(super) fn io(path: &Path, source: impl Into<Cause>) -> Self {
         Self::Io {
             path: path.to_owned(),
             source: source.into(),
@@ -236,7 +236,7 @@ fn open(path: &Path, settings: &Settings, handle: Handle) -> Result<Kafka, OpenE
 }
 
 /// The manifest, and a reader of a topic that is as it says.
-fn looked_at(path: &Path, settings: &Settings, handle: Handle) -> Result<(Manifest, Reader), OpenError> {
+pub(super) fn looked_at(path: &Path, settings: &Settings, handle: Handle) -> Result<(Manifest, Reader), OpenError> {
     without_mistakes(settings)?;
     let manifest = Manifest::read(path).map_err(|source| OpenError::io(path, source))?;
     let manifest = manifest.ok_or_else(|| OpenError::Missing { path: path.to_owned() })?;

@@ -2,6 +2,7 @@
 
 mod away;
 mod bench;
+mod lease;
 mod many;
 mod reach;
 mod stage;

@@ -164,7 +164,7 @@ impl Topics {
 const PARTITIONS: &str = "partitions";
 const REPLICATION: &str = "replication.factor";
 const SHAPE: [&str; 2] = [PARTITIONS, REPLICATION];
-const CONFIGURED: [&str; 9] = [
+const CONFIGURED: [&str; 10] = [
     "min.insync.replicas",
     "unclean.leader.election.enable",
     "message.timestamp.type",
@@ -174,7 +174,10 @@ const CONFIGURED: [&str; 9] = [
     "max.message.bytes",
     "compression.type",
     "flush.messages",
+    "segment.bytes",
 ];
+/// A segment is compacted when it is full: the least that Kafka takes.
+const COMPACTED_SEGMENT_BYTES: u32 = 1_048_576;
 
 /// What the topic of this manifest has to be, setting by setting (reliability.md 3.4).
 fn wanted(manifest: &Manifest) -> Vec<(&'static str, String)> {
@@ -184,7 +187,7 @@ fn wanted(manifest: &Manifest) -> Vec<(&'static str, String)> {
         String::from("false"),
         // A node cannot date its own appends.
         String::from("LogAppendTime"),
-        String::from("delete"),
+        String::from(if manifest.compacted { "compact" } else { "delete" }),
         manifest.retention_ms.to_string(),
         String::from("-1"),
         BATCH_BYTES_MAX.to_string(),
@@ -196,5 +199,8 @@ fn wanted(manifest: &Manifest) -> Vec<(&'static str, String)> {
         (PARTITIONS, manifest.partitions.to_string()),
         (REPLICATION, manifest.replication.to_string()),
     ];
+    // How a ledger is cut into files is the cluster's business.
+    let segment = manifest.compacted.then(|| COMPACTED_SEGMENT_BYTES.to_string());
+    let values = values.into_iter().chain(segment);
     shape.into_iter().chain(CONFIGURED.into_iter().zip(values)).collect()
 }

@@ -136,7 +136,7 @@ pub struct TailResponse {
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GetStatusRequest {}
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GetStatusResponse {
     #[prost(uint64, tag = "1")]
     pub accepted: u64,
@@ -169,6 +169,12 @@ pub struct GetStatusResponse {
     pub control_size: u64,
     #[prost(uint64, tag = "14")]
     pub agencies: u64,
+    /// How often a node took over the ledger, up to the one that answers; 0: a local ledger.
+    #[prost(uint64, tag = "15")]
+    pub epoch: u64,
+    /// The node that answers, while it holds the ledger; empty: it waits for its lease to be renewed, and accepts nothing.
+    #[prost(string, tag = "16")]
+    pub holder: ::prost::alloc::string::String,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GetTablesRequest {}

@@ -26,10 +26,11 @@ pub(crate) struct Ledgers {
 
 #[derive(Debug, Subcommand)]
 enum Act {
-    /// Make the topics of the data and the control ledger, the node's keys, and what this node keeps of the topics
+    /// Make the topics of the data and the control ledger and of the lease, the node's keys, and what this node keeps of the
+    /// topics
     ///
     /// What is there already is held against the settings and left as it is: it may be run again, and on a second node,
-    /// whose keys/id.key has to be that of the first.
+    /// into whose folder keys/ of the first was copied before.
     Init,
 }
 
@@ -57,6 +58,7 @@ impl Ledgers {
         // As locally: a crash between the two leaves what the next run completes.
         let ledgers = [
             (home.control_topic(), kafka.control(format!("{name}.control"))),
+            (home.lease_topic(), kafka.lease_topic(format!("{name}.lease"))),
             (home.data_topic(), kafka.data(name, settings.ledger.partitions)),
         ];
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;

@@ -29,8 +29,12 @@ impl Serve {
     }
 }
 
-/// A wrong registry is a wrong configuration; everything else is an accident.
+/// A wrong registry is a wrong configuration; that another node serves now is none, and a reason to start again; everything
+/// else is an accident.
 fn failed(error: NodeError) -> Failure {
+    if matches!(error, NodeError::Lost(_)) {
+        return Failure::lost(error);
+    }
     if let NodeError::Registry(problems) = error {
         Failure::settings(problems)
     } else {

@@ -65,7 +65,7 @@ impl Verify {
             .map(|partition| data.end(partition).unwrap_or(0))
             .collect();
         if self.objects {
-            scan.objects = Some(ObjectCheck::new(&self.data));
+            scan.objects = Some(ObjectCheck::new(&self.objects_folder(&home)?));
         }
         let mut sealed = sealed.into_iter();
         let rules = scan.control(&control, sealed.next().flatten());
@@ -80,6 +80,14 @@ impl Verify {
         let report = scan.report;
         report.print(self.json)?;
         Ok(report.exit_code())
+    }
+
+    /// Nodes on one Kafka ledger share it; of a local ledger it is a part of the folder.
+    fn objects_folder(&self, home: &Home) -> Result<PathBuf, Failure> {
+        if !home.data_topic().exists() {
+            return Ok(self.data.clone());
+        }
+        Ok(self.node.load()?.settings.objects.folder(&self.data).to_owned())
     }
 
     /// Topics where the folder tells of topics, as a node of kind "kafka" keeps it; else files.

@@ -26,9 +26,15 @@ pub(crate) struct Kafka {
     message_timeout_ms: u64,
     queue_records_max: u32,
     queue_kib_max: u32,
+    lease_ms: u64,
 }
 
 impl Kafka {
+    /// How long a node holds the ledger without a renewal.
+    pub(crate) fn lease(&self) -> Duration {
+        Duration::from_millis(self.lease_ms)
+    }
+
     /// How the cluster is reached.
     pub(crate) fn settings(&self) -> Settings {
         let tls = self.has_tls().then(|| Tls {
@@ -63,6 +69,14 @@ impl Kafka {
         self.manifest(name, 1, -1)
     }
 
+    /// What the topic of the lease has to be.
+    pub(crate) fn lease_topic(&self, name: String) -> Manifest {
+        Manifest {
+            compacted: true,
+            ..self.manifest(name, 1, -1)
+        }
+    }
+
     fn manifest(&self, name: String, partitions: u32, retention_ms: i64) -> Manifest {
         Manifest {
             format: Manifest::FORMAT,
@@ -72,6 +86,7 @@ impl Kafka {
             min_insync: self.min_insync,
             retention_ms,
             sync_each_write: self.sync_each_write,
+            compacted: false,
         }
     }
 
@@ -88,7 +103,7 @@ impl Kafka {
     }
 
     /// Path, value, least, most.
-    pub(super) fn bounds(&self) -> [(&'static str, u64, u64, u64); 9] {
+    pub(super) fn bounds(&self) -> [(&'static str, u64, u64, u64); 10] {
         [
             ("kafka.replication", self.replication.into(), 1, 9),
             ("kafka.min_insync", self.min_insync.into(), 1, 9),
@@ -99,6 +114,7 @@ impl Kafka {
             ("kafka.message_timeout_ms", self.message_timeout_ms, 300, 600_000),
             ("kafka.queue_records_max", self.queue_records_max.into(), 100, 1_000_000),
             ("kafka.queue_kib_max", self.queue_kib_max.into(), 2_048, 1_048_576),
+            ("kafka.lease_ms", self.lease_ms, 1_000, 60_000),
         ]
     }
 

@@ -92,6 +92,7 @@ async fn an_unusable_certificate_is_said_before_anything_is_sent() {
         min_insync: 1,
         retention_ms: -1,
         sync_each_write: false,
+        compacted: false,
     };
     let refused = Kafka::create(&path, manifest.clone(), &settings).await;
     let ca = folder.path().join("ca.pem");

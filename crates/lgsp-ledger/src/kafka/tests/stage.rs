@@ -95,6 +95,7 @@ impl Stage {
             min_insync,
             retention_ms: -1,
             sync_each_write: false,
+            compacted: false,
         }
     }
 

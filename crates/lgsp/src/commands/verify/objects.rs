@@ -14,9 +14,10 @@ pub(super) struct ObjectCheck {
 }
 
 impl ObjectCheck {
-    pub(super) fn new(data: &Path) -> Self {
+    /// Of the folder that holds `objects`.
+    pub(super) fn new(folder: &Path) -> Self {
         Self {
-            folder: data.join("objects"),
+            folder: folder.join("objects"),
             seen: HashSet::new(),
             bytes: 0,
         }
