@@ -130,7 +130,7 @@ impl Spine {
     }
 
     /// Reads the Accepted record itself: the payload is stored once.
-    async fn content(&self, row: &DeliveryRow) -> Result<Fetched, Unavailable> {
+    pub(crate) async fn content(&self, row: &DeliveryRow) -> Result<Fetched, Unavailable> {
         let accepted = self.accepted_at(&row.accepted).await?;
         Ok(Fetched {
             msg_id: accepted.msg_id,
@@ -200,7 +200,7 @@ impl Spine {
     }
 
     /// Appends a claim and waits until the projection passed it: only then is it known whether it took effect.
-    async fn claim(&self, row: &DeliveryRow, fact: &Fact) -> Result<(), WriteError> {
+    pub(crate) async fn claim(&self, row: &DeliveryRow, fact: &Fact) -> Result<(), WriteError> {
         let inscribed = self.write(row.accepted.partition, fact).await?;
         // Written for certain, but if the projection stopped its effect is not known.
         self.projection

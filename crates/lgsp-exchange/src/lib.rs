@@ -5,6 +5,7 @@
 //! | `publish`, `refuse` | accepting a message, or recording why not |
 //! | `project` | facts in offset order become rows |
 //! | `collect` | what waits for a receiver, handing it out, its word |
+//! | `dispatch` | what is pushed: which delivery is tried when, and what became of it |
 //! | `seal`, `hashes` | leaf hashes, tree, checkpoints |
 //! | `control` | configuration as facts, folded into the rules of this moment |
 //! | `standby` | what a node does while another holds the ledger |
@@ -12,6 +13,7 @@
 
 mod collect;
 mod control;
+mod dispatch;
 mod hashes;
 mod project;
 mod publish;
@@ -30,6 +32,7 @@ mod upload;
 mod watch;
 
 pub use control::{ControlError, Ruling};
+pub use dispatch::PushLimits;
 pub use project::ProjectError;
 pub use rebuild::{Rebuilt, rebuild};
 pub use seal::SealError;

@@ -23,6 +23,7 @@ use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
 use crate::control::{ControlError, Rulebook, Ruling};
+use crate::dispatch::Pushers;
 use crate::project::{ProjectError, Projection, Projector};
 use crate::recent::Recent;
 use crate::refuse::RefusalBudget;
@@ -116,6 +117,7 @@ pub struct Spine {
     tenure: Tenure,
     late_since: Vec<Arc<AtomicU64>>,
     seal_stop_after: Duration,
+    pub(crate) pushers: Pushers,
     tasks: TaskTracker,
     stop: CancellationToken,
 }
@@ -172,6 +174,7 @@ impl Spine {
             tenure,
             late_since,
             seal_stop_after: limits.seal_stop_after,
+            pushers: Pushers::default(),
             tasks,
             stop,
         });
@@ -263,13 +266,16 @@ impl Spine {
 
     /// Stops following, seals what came, and waits for all of it, at most `grace`. Call it when nobody calls any more.
     pub async fn stop(&self, grace: Duration) {
-        self.stop.cancel();
-        self.tasks.close();
         let ended = async {
+            // What a far side answers is still recorded.
+            self.pushers.stop().await;
+            self.stop.cancel();
+            self.tasks.close();
             self.tasks.wait().await;
             self.store.close().await;
         };
         if tokio::time::timeout(grace, ended).await.is_err() {
+            self.stop.cancel();
             warn!("the stop did not wait for everything");
         }
         info!("the exchange has stopped");
@@ -280,7 +286,7 @@ impl Spine {
     }
 
     /// What this node knows is what is so only while it holds the ledger: another may have gone on.
-    fn held(&self) -> Result<(), Unavailable> {
+    pub(crate) fn held(&self) -> Result<(), Unavailable> {
         if self.tenure.holds() {
             Ok(())
         } else {

@@ -25,5 +25,5 @@ pub use file::{ConfigError, FILE_MAX_BYTES, FILE_NAME_MAX_BYTES};
 pub use import::{Import, Left, PlannedChangeSet, Take, WhyLeft, plan_import, plan_import_taking};
 pub use model::{Adapter, Agency, AgencyKind, Connector, Mode, PlainName, System};
 pub use object::{Object, ObjectRef, ObjectRefError};
-pub use registry::{Authorised, NoRoute, Reception, Registry, Route};
+pub use registry::{Authorised, NoRoute, Pushing, Reception, Registry, Route};
 pub use term::{Period, Term};

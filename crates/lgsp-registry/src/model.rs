@@ -100,6 +100,10 @@ pub struct Connector {
     /// A pull delivery that waits longer than so many hours is an alarm; 1 to 8760. None: the node's default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub collect_within_hours: Option<u32>,
+    /// Of a push connector: the wait before each of its tries, in milliseconds; 1 to 16 waits of 0 to 86,400,000. None:
+    /// 0, 5 s, 30 s, 2 min, 10 min, 30 min, 1 h, 2 h, 4 h, then 8 h seven times (reliability.md G5).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub retry_waits_ms: Vec<u64>,
     /// The agencies it receives for, at most 1000; none: those its system speaks for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub receives_for: Vec<CodePattern>,

@@ -11,7 +11,7 @@ use lgsp_types::{
 };
 
 pub use authorise::Authorised;
-pub use route::{NoRoute, Reception, Route};
+pub use route::{NoRoute, Pushing, Reception, Route};
 
 use crate::model::{Adapter, Agency, Connector, Mode, System};
 use crate::object::Objects;

@@ -99,6 +99,7 @@ fn any_connector() -> impl Strategy<Value = Object> {
             adapter: PlainName::parse("edxml-vxp").unwrap(),
             mode: if pulls { Mode::Pull } else { Mode::Push },
             collect_within_hours: None,
+            retry_waits_ms: Vec::new(),
             receives_for,
         }))
     })

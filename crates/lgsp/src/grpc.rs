@@ -6,8 +6,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use lgsp_api::{
-    Callers, Connection, GatewaySettings, Limits, Listener, Server, ServerError, ServerParts, Settings, Tls, TlsError,
-    TokenFileError, Tokens,
+    Callers, Connection, Gateway, GatewaySettings, Limits, Listener, Server, ServerError, ServerParts, Settings, Tls,
+    TlsError, TokenFileError, Tokens,
 };
 use lgsp_types::{Clock, Exchange, ObjectReader, Operations, Roster};
 use thiserror::Error;
@@ -96,6 +96,11 @@ impl Grpc {
     /// Where it listens, as callers name it. They need a name that stands in its certificate.
     pub(crate) fn url(&self) -> String {
         format!("https://{}", self.address)
+    }
+
+    /// The adapters that run as processes, as one adapter to the exchange.
+    pub(crate) fn adapters(&self) -> Gateway {
+        self.server.adapters()
     }
 
     /// Serves until `stop`, then lets calls in progress end.

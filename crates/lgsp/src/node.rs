@@ -224,6 +224,9 @@ async fn serve_on(
     write_whole(&home.announcement(), announcement.as_bytes(), Existing::Replace, 0o644)
         .map_err(serve_error("the announcement"))?;
     info!(vxp, grpc = grpc_url, data_dir = %home.root().display(), "serving");
+    if let Some(grpc) = &grpc {
+        spine.push_through(Arc::new(grpc.adapters()), settings.push.limits());
+    }
     let ((), (), served) = tokio::join!(
         serve_facade(facade, stop.clone(), settings.stop_grace()),
         operations::serve(socket, Arc::clone(spine), stop.clone()),

@@ -4,6 +4,7 @@ pub(crate) mod adapter;
 mod kafka;
 mod layers;
 mod problem;
+mod push;
 #[cfg(test)]
 mod tests;
 
@@ -37,6 +38,7 @@ pub(crate) struct Settings {
     pub(crate) registry: Registry,
     pub(crate) objects: Objects,
     pub(crate) exchange: Exchange,
+    pub(crate) push: push::Push,
     pub(crate) seal: Seal,
     pub(crate) vxp: server::Settings,
     pub(crate) grpc: lgsp_api::Settings,
@@ -194,7 +196,7 @@ impl Settings {
             ("seal.alarm_after_ms", self.seal.alarm_after_ms, 1_000, 600_000),
             ("seal.stop_after_ms", self.seal.stop_after_ms, 60_000, 86_400_000),
         ];
-        let bounded = bounds.into_iter().chain(self.kafka.bounds());
+        let bounded = bounds.into_iter().chain(self.kafka.bounds()).chain(self.push.bounds());
         let mut wrong = outside(bounded.chain(self.vxp.bounds()).chain(self.grpc.bounds()));
         wrong.extend(self.other_mistakes());
         wrong

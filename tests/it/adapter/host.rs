@@ -1,4 +1,4 @@
-//! A gateway without a node: nothing dispatches pushes yet, so a test calls the processes itself, over real TLS.
+//! A gateway without a node: a test calls the processes itself, over real TLS.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -3,8 +3,9 @@
 use std::fs;
 use std::io::BufRead as _;
 use std::io::BufReader;
+use std::path::Path;
 use std::process::{Child, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use lgsp_proto::exchange::v1;
 use lgsp_types::{
@@ -33,6 +34,7 @@ id = "folder-93"
 system = "folder.test.93"
 adapter = "folder"
 mode = "push"
+retry_waits_ms = [0, 20, 20, 20, 20, 20, 20, 20, 20, 20, 20, 20, 20, 20]
 [[adapter]]
 id = "python-1"
 speaks_as = ["folder.test.93"]
@@ -50,13 +52,18 @@ impl Drop for Example {
 }
 
 fn node() -> Node {
+    Node::start(home())
+}
+
+fn home() -> Home {
     let mut home = Home::new();
     home.serve_grpc();
+    home.set("push", "probe_interval_ms", 100);
     let file = home.root().join("python.toml");
     fs::write(&file, REGISTRY).unwrap();
     let files = [data("registry/test.toml"), file].map(|path| path.to_str().unwrap().to_owned());
     home.set("registry", "files", files.to_vec());
-    Node::start(home)
+    home
 }
 
 /// Starts the example for the node at this address; what it prints is read.
@@ -129,6 +136,119 @@ async fn a_program_made_from_the_proto_alone_attaches_publishes_and_is_checked()
         folder.to_str().unwrap(),
     );
     node.wait_message("the far side cannot be used");
+}
+
+/// A letter to the agency whose software the example serves.
+async fn send(node: &Node, number: &str) -> String {
+    let letter = v1::Message {
+        contract: String::from("vn.lgsp.document/1"),
+        from: String::from("H62.11"),
+        to: vec![String::from("H62.93")],
+        idempotency_key: number.to_owned(),
+        order_key: String::from("one after another"),
+        payload: format!("{{\"number\":\"{number}\"}}").into_bytes().into(),
+        ..v1::Message::default()
+    };
+    let request = v1::PublishRequest { message: Some(letter) };
+    let answer = node
+        .exchange("system/vxp.test.11")
+        .await
+        .publish(request)
+        .await
+        .unwrap();
+    answer.into_inner().receipt.unwrap().message_id
+}
+
+/// What the example wrote, in the order in which it came.
+fn written(folder: &Path) -> Vec<String> {
+    let files = fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
+    let whole = files.filter(|file| file.extension().is_some_and(|ending| ending == "json"));
+    let mut whole: Vec<_> = whole
+        .map(|file| (fs::metadata(&file).unwrap().modified().unwrap(), file))
+        .collect();
+    whole.sort();
+    whole
+        .into_iter()
+        .map(|(_, file)| fs::read_to_string(file).unwrap())
+        .collect()
+}
+
+fn until_written(folder: &Path, letters: usize) -> Vec<String> {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    loop {
+        let written = written(folder);
+        if written.len() >= letters {
+            return written;
+        }
+        assert!(Instant::now() < deadline, "{written:?}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+fn until_facts(node: &Node, kind: &str, count: u64) {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while node.fact_counts().get(kind).copied().unwrap_or(0) < count {
+        assert!(Instant::now() < deadline, "{:?}", node.fact_counts());
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn letters_are_pushed_in_order_once_their_far_side_is_there_and_it_was_left_alone_until_then() {
+    let node = Node::start(home());
+    let folder = node.home().root().join("in");
+    fs::create_dir(&folder).unwrap();
+    let first = send(&node, "1").await;
+    send(&node, "2").await;
+    send(&node, "3").await;
+    node.wait_message("the far side fails again and again: it is left alone");
+    assert_eq!(node.fact_counts()["AttemptFailed"], 10, "the first in line, ten times");
+    let papers = node.endpoint("adapter/python-1");
+    let _example = start(node.grpc(), &papers, folder.to_str().unwrap());
+    let letters = until_written(&folder, 3);
+    assert_eq!(
+        letters,
+        ["1", "2", "3"].map(|number| format!("{{\"number\":\"{number}\"}}"))
+    );
+    until_facts(&node, "Delivered", 3);
+    let facts = node.fact_counts();
+    assert_eq!(
+        (facts["AttemptFailed"], facts.get("DeadLettered")),
+        (10, None),
+        "{facts:?}"
+    );
+    let request = v1::GetMessageRequest { message_id: first };
+    let told = node
+        .exchange("system/vxp.test.11")
+        .await
+        .get_message(request)
+        .await
+        .unwrap()
+        .into_inner();
+    assert_eq!(told.deliveries[0].state(), v1::DeliveryState::Delivered);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_letter_whose_push_was_answered_when_the_node_was_killed_comes_again_and_is_written_once() {
+    let mut node = Node::start_failing_at(home(), "after-push", 1);
+    let folder = node.home().root().join("in");
+    fs::create_dir(&folder).unwrap();
+    let papers = node.endpoint("adapter/python-1");
+    let example = start(node.grpc(), &papers, folder.to_str().unwrap());
+    node.wait_message("the far side can be used");
+    send(&node, "1").await;
+    node.wait_marker();
+    node.kill();
+    drop(example);
+    assert_eq!(written(&folder).len(), 1, "its far side has it");
+    node.restart();
+    let _example = start(
+        node.grpc(),
+        &node.endpoint("adapter/python-1"),
+        folder.to_str().unwrap(),
+    );
+    until_facts(&node, "Delivered", 1);
+    assert_eq!(written(&folder).len(), 1, "under the id of its delivery");
 }
 
 fn push(attempt: u32) -> Push {

@@ -181,7 +181,7 @@ impl Node {
         self.vxp.trim_start_matches("http://").parse().unwrap()
     }
 
-    pub(crate) fn pid(&self) -> Pid {
+    fn pid(&self) -> Pid {
         Pid::from_child(&self.process.as_ref().unwrap().child)
     }
 

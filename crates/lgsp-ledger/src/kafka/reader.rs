@@ -111,22 +111,17 @@ impl Reader {
         }
     }
 
-    /// The consumer that stands there already; else the one that was used least of late, or a new one, put there.
+    /// The consumer that stands there already, or a new one.
     fn place(&self, stretch: Stretch) -> Result<Place, KafkaError> {
         let Stretch { partition, from, .. } = stretch;
         let stands = |place: &Place| place.partition == partition && place.next == from;
-        let unused = {
+        {
             let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some(nth) = idle.iter().position(stands) {
                 return Ok(idle.remove(nth));
             }
-            // A new one costs threads and connections; while there are few, whoever reads on keeps theirs.
-            (idle.len() == IDLE_MAX).then(|| idle.remove(0).consumer)
-        };
-        let consumer = match unused {
-            Some(consumer) => consumer,
-            None => client::consumer(&self.settings).create_with_context(Quiet)?,
-        };
+        }
+        let consumer: BaseConsumer<Quiet> = client::consumer(&self.settings).create_with_context(Quiet)?;
         consumer.assign(&assignment(&self.topic, [(partition, from)])?)?;
         Ok(Place {
             consumer,

@@ -23,6 +23,9 @@ const MAIL_MAX_BYTES: usize = 254;
 const LEGAL_BASIS_MAX_BYTES: usize = 500;
 /// One year.
 const HOURS_MAX: u32 = 8_760;
+/// Most tries of a push delivery, and the longest wait before one (reliability.md G5).
+const TRIES_MAX: usize = 16;
+const WAIT_MAX_MS: u64 = 86_400_000;
 
 const BACKWARDS: &str = "the last day is before the first";
 const PUT_DAYS_IN_ORDER: &str = "put the days in order; both are included";
@@ -192,6 +195,7 @@ pub(super) fn system(system: &System, findings: &mut Findings) {
 pub(super) fn connector(connector: &Connector, findings: &mut Findings) {
     let object = ObjectRef::Connector(connector.id.clone());
     patterns(&object, "receives_for", &connector.receives_for, findings);
+    retries(&object, connector, findings);
     let Some(hours) = connector.collect_within_hours else {
         return;
     };
@@ -208,6 +212,28 @@ pub(super) fn connector(connector: &Connector, findings: &mut Findings) {
     } else if !(1..=HOURS_MAX).contains(&hours) {
         let what = format!("is not 1 to {HOURS_MAX} hours");
         findings.add(&object, path, &CONFIG_FIELD, what, "name a number of hours within it");
+    }
+}
+
+fn retries(object: &ObjectRef, connector: &Connector, findings: &mut Findings) {
+    let (path, waits) = ("retry_waits_ms", &connector.retry_waits_ms);
+    if connector.mode == Mode::Pull && !waits.is_empty() {
+        let mend = "leave it out: whoever pulls comes when it likes";
+        findings.add(object, path, &CONFIG_FIELD, "nobody tries at a pull connector", mend);
+    }
+    if waits.len() > TRIES_MAX {
+        let what = format!("names {} waits, where {TRIES_MAX} tries are the most", waits.len());
+        findings.add(object, path, &CONFIG_FIELD, what, "name fewer waits");
+    }
+    for (index, wait) in waits.iter().enumerate().filter(|(_, wait)| **wait > WAIT_MAX_MS) {
+        let what = format!("is {wait} ms, where a day, {WAIT_MAX_MS} ms, is the most");
+        findings.add(
+            object,
+            format!("{path}[{index}]"),
+            &CONFIG_FIELD,
+            what,
+            "name a shorter wait",
+        );
     }
 }
 

@@ -1,6 +1,7 @@
 //! Where a message goes: through the successors to an agency that is there, and by the narrowest connector to it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use lgsp_types::{AgencyCode, AgencyId, ConnectorId, DocumentDate, Receiver, SystemId};
 use thiserror::Error;
@@ -43,6 +44,14 @@ pub struct Reception {
     pub receiver: Receiver,
 }
 
+/// A push connector, and what goes to it now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pushing {
+    pub connector: Arc<Connector>,
+    /// At least one.
+    pub receptions: Vec<Reception>,
+}
+
 impl Registry {
     /// Where deliveries to this agency go on this day.
     ///
@@ -66,6 +75,34 @@ impl Registry {
     /// Every agency whose deliveries now go to a pull connector of this system, closed predecessors too; by id.
     #[must_use]
     pub fn receives(&self, system: &SystemId, day: DocumentDate) -> Vec<Reception> {
+        self.routed_to(system, Mode::Pull, day)
+    }
+
+    /// The push connectors of systems that are active now, and the agencies whose deliveries go to each; by id.
+    #[must_use]
+    pub fn pushes(&self, day: DocumentDate) -> BTreeMap<ConnectorId, Pushing> {
+        let push = |id: &&ConnectorId| self.connectors.get(*id).is_some_and(|it| it.mode == Mode::Push);
+        let mut pushes = BTreeMap::new();
+        for (system, connectors) in &self.connectors_of {
+            if !connectors.iter().any(|id| push(&id)) {
+                continue;
+            }
+            for reception in self.routed_to(system, Mode::Push, day) {
+                let id = &reception.receiver.connector;
+                let Some(connector) = self.connectors.get(id) else {
+                    continue;
+                };
+                let pushing = pushes.entry(id.clone()).or_insert_with(|| Pushing {
+                    connector: Arc::clone(connector),
+                    receptions: Vec::new(),
+                });
+                pushing.receptions.push(reception);
+            }
+        }
+        pushes
+    }
+
+    fn routed_to(&self, system: &SystemId, mode: Mode, day: DocumentDate) -> Vec<Reception> {
         let connectors = self.connectors_of.get(system).into_iter().flatten();
         let covered = connectors.filter_map(|connector| self.covered.get(connector)).flatten();
         let mut candidates: BTreeSet<&AgencyId> = BTreeSet::new();
@@ -81,7 +118,7 @@ impl Registry {
                 agency: route.agency,
                 connector: route.connector,
             };
-            let own = route.mode == Mode::Pull && route.system == *system;
+            let own = route.mode == mode && route.system == *system;
             own.then(|| Reception {
                 addressee: addressee.clone(),
                 receiver,

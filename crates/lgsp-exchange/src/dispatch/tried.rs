@@ -1,0 +1,243 @@
+//! One try at one delivery: its content to the far side, and what it answers into the ledger.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use lgsp_registry::Connector;
+use lgsp_store::{DeliveryRow, failpoint};
+use lgsp_types::{
+    Actor, AdapterId, Caller, Delivery, DeliveryState, Fact, Kind, OpenDelivery, Push, Pushed, ReasonCode, Receiver,
+    Unavailable, What,
+};
+use tokio::time::timeout;
+use tracing::{debug, error, warn};
+
+use super::Dispatch;
+use super::schedule::Schedule;
+use crate::scribe::WriteError;
+
+/// Every try that its connector's schedule allows has failed.
+const TRIES_EXHAUSTED: ReasonCode = ReasonCode::new("TRIES_EXHAUSTED");
+/// The far side did not answer in time; it may have the message.
+const ANSWER_LATE: ReasonCode = ReasonCode::new("ANSWER_LATE");
+/// Pauses before an outcome that could not be written is written again; doubled each time, up to the longest.
+const PAUSE_FIRST: Duration = Duration::from_millis(100);
+const PAUSE_LONGEST: Duration = Duration::from_secs(5);
+
+/// What a try needs to know.
+pub(super) struct Try {
+    pub(super) dispatch: Arc<Dispatch>,
+    pub(super) connector: Arc<Connector>,
+    pub(super) receiver: Receiver,
+    pub(super) schedule: Schedule,
+    /// This process has not tried it yet.
+    pub(super) is_new: bool,
+}
+
+/// What a try came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Became {
+    /// It is over, by this try or another's word.
+    Ended {
+        /// The far side answered.
+        reached: bool,
+    },
+    /// The far side failed; none: that was the last try.
+    Failed { wait: Option<Duration> },
+    /// It was tried before this process began: its wait counts from now.
+    Later { wait: Duration },
+    /// We could not do our part; nothing was sent, or what was answered is not recorded.
+    Troubled,
+}
+
+impl Try {
+    pub(super) async fn run(self, open: OpenDelivery) -> Became {
+        match self.attempt(&open).await {
+            Ok(became) => became,
+            Err(trouble) => {
+                let error = &trouble as &dyn std::error::Error;
+                warn!(delivery.id = %open.delivery, error, "a delivery is tried again later");
+                Became::Troubled
+            }
+        }
+    }
+
+    async fn attempt(&self, open: &OpenDelivery) -> Result<Became, Unavailable> {
+        let Some(row) = self.standing(open).await? else {
+            return Ok(Became::Ended { reached: false });
+        };
+        if self.is_new
+            && row.attempts > 0
+            && let Some(wait) = self.schedule.wait(row.delivery, row.attempts)
+        {
+            return Ok(Became::Later { wait });
+        }
+        let number = row.attempts + 1;
+        let content = self.dispatch.spine.content(&row).await?;
+        if self.receiver.agency != row.addressee.agency && !self.announce(&row, number).await? {
+            return Ok(Became::Ended { reached: false });
+        }
+        self.dispatch.spine.held()?;
+        let push = Push {
+            connector: self.connector.id.clone(),
+            delivery: row.delivery,
+            attempt: number,
+            accepted_ms: row.accepted_ms,
+            from: open.from.clone(),
+            to: open.to.clone(),
+            content,
+        };
+        let pushing = self.dispatch.adapter.deliver(push);
+        let pushed = timeout(self.dispatch.limits.answer_within, pushing).await;
+        failpoint::hit("after-push");
+        let late = Pushed::TryAgain {
+            reason: ANSWER_LATE,
+            after: None,
+        };
+        self.settle(&row, number, pushed.unwrap_or(late)).await
+    }
+
+    /// The row as the projection has it, while it waits.
+    async fn standing(&self, open: &OpenDelivery) -> Result<Option<DeliveryRow>, Unavailable> {
+        let row = self.dispatch.spine.store.delivery(open.delivery).await;
+        let waits = |row: &DeliveryRow| matches!(row.state, DeliveryState::Open | DeliveryState::Collected);
+        Ok(row.map_err(Unavailable::new)?.filter(waits))
+    }
+
+    /// Before bytes go to an agency that the Accepted fact does not name, a fact says so (exchange.md section 6, 19). False: it
+    /// has ended meanwhile.
+    async fn announce(&self, row: &DeliveryRow, number: u32) -> Result<bool, Unavailable> {
+        let receiver = self.receiver.clone();
+        let fact = self.fact(
+            row,
+            number,
+            Kind::AttemptStarted,
+            self.dispatch.spine.own_actor(),
+            |delivery| What::AttemptStarted { delivery, receiver },
+        );
+        self.dispatch.spine.claim(row, &fact).await.map_err(Unavailable::new)?;
+        let now = self
+            .dispatch
+            .spine
+            .store
+            .delivery(row.delivery)
+            .await
+            .map_err(Unavailable::new)?;
+        Ok(now.is_some_and(|now| now.state == row.state && now.generation == row.generation))
+    }
+
+    async fn settle(&self, row: &DeliveryRow, number: u32, pushed: Pushed) -> Result<Became, Unavailable> {
+        let receiver = self.receiver.clone();
+        match pushed {
+            Pushed::Done(evidence) => {
+                let fact = self.fact(row, 0, Kind::Delivered, self.far_side(), |delivery| What::Delivered {
+                    delivery,
+                    receiver,
+                    evidence,
+                });
+                self.record(row, &fact).await?;
+                Ok(Became::Ended { reached: true })
+            }
+            Pushed::Refused(reason) => {
+                debug!(delivery.id = %row.delivery, reason = reason.as_str(), "the far side refuses a delivery");
+                self.dead_letter(row, self.far_side(), reason).await?;
+                Ok(Became::Ended { reached: true })
+            }
+            Pushed::TryAgain { reason, after } => {
+                debug!(delivery.id = %row.delivery, number, reason = reason.as_str(), "a try failed");
+                let fact = self.fact(
+                    row,
+                    number,
+                    Kind::AttemptFailed,
+                    self.dispatch.spine.own_actor(),
+                    |delivery| What::AttemptFailed {
+                        delivery,
+                        receiver,
+                        reason,
+                    },
+                );
+                self.record(row, &fact).await?;
+                let wait = self.schedule.wait(row.delivery, number);
+                if wait.is_none() {
+                    self.dead_letter(row, self.dispatch.spine.own_actor(), TRIES_EXHAUSTED)
+                        .await?;
+                }
+                // What the far side asks for, where that is longer.
+                let wait = wait.map(|wait| after.map_or(wait, |after| after.min(AFTER_MAX).max(wait)));
+                Ok(Became::Failed { wait })
+            }
+        }
+    }
+
+    async fn dead_letter(&self, row: &DeliveryRow, actor: Actor, reason: ReasonCode) -> Result<(), Unavailable> {
+        let receiver = Some(self.receiver.clone());
+        let fact = self.fact(row, 0, Kind::DeadLettered, actor, |delivery| What::DeadLettered {
+            delivery,
+            receiver,
+            reason,
+        });
+        self.record(row, &fact).await
+    }
+
+    /// The far side's own word is recorded as its system's.
+    fn far_side(&self) -> Actor {
+        let spine = &self.dispatch.spine;
+        let Ok(adapter) = AdapterId::parse(self.connector.adapter.as_str()) else {
+            return spine.own_actor();
+        };
+        let system = self.connector.system.clone();
+        let agency = spine.ruling().registry.agency_of(&system);
+        spine.actor(&Caller { system, adapter }, agency)
+    }
+
+    fn fact(
+        &self,
+        row: &DeliveryRow,
+        attempt: u32,
+        kind: Kind,
+        actor: Actor,
+        what: impl FnOnce(Delivery) -> What,
+    ) -> Fact {
+        let delivery = Delivery {
+            msg_id: row.msg_id,
+            addressee: row.addressee.agency.clone(),
+            generation: row.generation,
+            attempt,
+        };
+        let spine = &self.dispatch.spine;
+        Fact {
+            event_id: delivery.event_id(kind),
+            prev: Some(row.last_event),
+            actor,
+            rules: spine.ruling().rules,
+            node: spine.scribe.node(),
+            trace_id: None,
+            what: what(delivery),
+        }
+    }
+
+    /// Appends what became of a try, again and again until it is certain, or the node stops: then it is tried anew at the next
+    /// start, and the far side's inbox bears the repeat.
+    async fn record(&self, row: &DeliveryRow, fact: &Fact) -> Result<(), Unavailable> {
+        let mut pause = PAUSE_FIRST;
+        loop {
+            match self.dispatch.spine.claim(row, fact).await {
+                Ok(()) => return Ok(()),
+                Err(error @ WriteError::TooLarge) => {
+                    error!(delivery.id = %row.delivery, "what a far side answered is too large to be recorded");
+                    return Err(Unavailable::new(error));
+                }
+                Err(error @ (WriteError::Busy | WriteError::Full | WriteError::Unknown)) => {
+                    let stopped = timeout(pause, self.dispatch.stop().cancelled()).await.is_ok();
+                    if stopped {
+                        return Err(Unavailable::new(error));
+                    }
+                    pause = pause.saturating_mul(2).min(PAUSE_LONGEST);
+                }
+            }
+        }
+    }
+}
+
+/// A far side asks for no longer pause than a day.
+const AFTER_MAX: Duration = Duration::from_hours(24);
