@@ -407,7 +407,11 @@ impl Exchange for Spine {
     }
 
     async fn fetch(&self, caller: &Caller, delivery: DeliveryId) -> Result<Fetched, FetchError> {
-        self.while_held(self.hand_out(caller, delivery)).await
+        self.held()?;
+        let fetched = self.hand_out(caller, delivery).await?;
+        // That it was handed out may be in the ledger; whether it was taken back meanwhile is not known here.
+        self.held().map_err(|_| FetchError::Unknown)?;
+        Ok(fetched)
     }
 
     async fn acknowledge(
