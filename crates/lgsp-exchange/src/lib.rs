@@ -37,4 +37,4 @@ pub use project::ProjectError;
 pub use rebuild::{Rebuilt, rebuild};
 pub use seal::SealError;
 pub use spine::{ImportError, Imported, Limits, Parts, Spine, StartError};
-pub use standby::stand_by;
+pub use standby::{Warm, stand_by};

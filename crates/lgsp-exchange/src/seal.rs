@@ -192,15 +192,32 @@ impl Sealer {
         }
     }
 
-    /// Seals every `interval` what has come, and once more at the stop, unless it stands by.
-    pub(crate) async fn run(mut self, interval: Duration, stop: CancellationToken) {
+    /// Is it of this partition?
+    pub(crate) fn is_of(&self, name: &str, partition: u32) -> bool {
+        self.origin == lgsp_audit::origin(name, partition)
+    }
+
+    /// The same, from now on of a node that holds the ledger.
+    pub(crate) fn holding(mut self, tenure: Tenure) -> Result<Self, SealError> {
+        self.tenure = Some(tenure);
+        self.late_since_ms.store(0, Ordering::Relaxed);
+        if self.sealed.is_none() && self.publishes() {
+            self.publish(&Tree::default())?;
+            self.sealed = Some(0);
+        }
+        Ok(self)
+    }
+
+    /// Seals every `interval` what has come, and once more at the stop, unless it stands by. None: what was sealed is not
+    /// what is there.
+    pub(crate) async fn run(mut self, interval: Duration, stop: CancellationToken) -> Option<Self> {
         loop {
             let stopping = tokio::select! {
                 () = stop.cancelled() => true,
                 () = self.grown_and_interval_over(interval) => false,
             };
             if stopping && self.tenure.is_none() {
-                return;
+                return Some(self);
             }
             if let Err(error) = self.seal(&stop).await {
                 error!(
@@ -210,11 +227,11 @@ impl Sealer {
                 );
                 if matches!(error, SealError::Fork { .. } | SealError::ReadBack { .. }) {
                     self.late();
-                    return;
+                    return None;
                 }
             }
             if stopping {
-                return;
+                return Some(self);
             }
         }
     }

@@ -29,6 +29,7 @@ use crate::recent::Recent;
 use crate::refuse::RefusalBudget;
 use crate::scribe::{Inscribed, Scribe, WriteError};
 use crate::seal::{SealError, Sealer};
+use crate::standby::Warm;
 
 /// What a spine is made of; all of it opened by the executable.
 #[derive(Debug)]
@@ -48,6 +49,8 @@ pub struct Parts {
     pub node: (SystemId, String),
     /// Folder of hashes and checkpoints.
     pub audit: PathBuf,
+    /// What [`crate::stand_by`] made ready; else the default.
+    pub warm: Warm,
 }
 
 /// Bounds and times, from config/lgsp.toml.
@@ -143,7 +146,7 @@ impl Spine {
         );
         let rules = Rulebook::new(parts.control);
         rules.fold().await?;
-        let mut late_since = Vec::new();
+        let (mut warm, mut late_since) = (parts.warm, Vec::new());
         let sealed = [
             (parts.control_name.as_str(), 1, &rules.ledger),
             (&parts.ledger_name, parts.ledger.partitions(), &parts.ledger),
@@ -152,7 +155,10 @@ impl Spine {
             for partition in 0..partitions {
                 let (ledger, key, clock) = (Arc::clone(ledger), Arc::clone(&log_key), Arc::clone(&clock));
                 let place = (parts.audit.as_path(), name, partition);
-                let sealer = Sealer::open(place, ledger, key, clock, Some(tenure.clone())).await?;
+                let sealer = match warm.sealer(name, partition, &tenure) {
+                    Some(sealer) => sealer?,
+                    None => Sealer::open(place, ledger, key, clock, Some(tenure.clone())).await?,
+                };
                 late_since.push(sealer.late_since());
                 tasks.spawn(sealer.run(limits.seal_interval, stop.clone()));
             }
@@ -420,7 +426,11 @@ impl Exchange for Spine {
     }
 
     async fn fetch(&self, caller: &Caller, delivery: DeliveryId) -> Result<Fetched, FetchError> {
-        self.while_held(self.hand_out(caller, delivery)).await
+        self.held()?;
+        let fetched = self.hand_out(caller, delivery).await?;
+        // That it was handed out may be in the ledger; whether it was taken back meanwhile is not known here.
+        self.held().map_err(|_| FetchError::Unknown)?;
+        Ok(fetched)
     }
 
     async fn acknowledge(

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use lgsp_adapters::edxml_vxp::server::{BindError, Server, UnusableSecret};
 use lgsp_api::GatewaySettings;
-use lgsp_exchange::{ImportError, Limits, Parts, Spine, StartError, stand_by};
+use lgsp_exchange::{ImportError, Limits, Parts, Spine, StartError, Warm, stand_by};
 use lgsp_files::{Existing, write_whole};
 use lgsp_ledger::kafka::{Claimant, Kafka, Lease, LeaseError};
 use lgsp_ledger::{Ledger, Local, Lost, OpenError, Tenure};
@@ -109,13 +109,13 @@ pub(crate) async fn serve(settings: Settings, stop: CancellationToken) -> Result
         home.local_ledgers(name, partitions, clock())?;
     }
     let Opened {
-        parts,
+        mut parts,
         data,
         control,
         reader,
         lease,
     } = open(&settings, &home, keys, &clock).await?;
-    let served = match turn(&settings, &parts, lease.as_ref(), &clock, &stop).await {
+    let served = match turn(&settings, &mut parts, lease.as_ref(), &clock, &stop).await {
         Ok(Some(tenure)) => serve_while_held(&settings, &home, (parts, tenure), reader, clock, stop).await,
         Ok(None) => Ok(()),
         Err(error) => Err(error),
@@ -132,7 +132,7 @@ pub(crate) async fn serve(settings: Settings, stop: CancellationToken) -> Result
 /// Waits for this node's turn, and keeps its store near the ledger's end meanwhile; none: it was told to stop.
 async fn turn(
     settings: &Settings,
-    parts: &Parts,
+    parts: &mut Parts,
     lease: Option<&Lease>,
     clock: &Clock,
     stop: &CancellationToken,
@@ -315,6 +315,7 @@ async fn open(settings: &Settings, home: &Home, keys: Keys, clock: &Clock) -> Re
         log_key: Arc::new(keys.log),
         node: (settings.node.id.clone(), BUILD.to_owned()),
         audit: home.audit(),
+        warm: Warm::default(),
     };
     Ok(Opened {
         parts,

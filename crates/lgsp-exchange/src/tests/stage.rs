@@ -14,8 +14,9 @@ use lgsp_types::{
     OpenDelivery, OpenQuery, Operations, Publish, Receipt, SystemId, UnixMs, Written,
 };
 use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
 
-use crate::{Limits, Parts, Spine};
+use crate::{Limits, Parts, Spine, Warm, stand_by};
 
 pub(super) const SEAL_STOP_AFTER_MS: u64 = 100_000;
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -75,6 +76,10 @@ impl Stage {
 
     /// The error is the whole chain of causes in one text.
     pub(super) async fn try_open(folder: TempDir) -> Result<Self, String> {
+        Self::try_open_after(folder, false).await
+    }
+
+    async fn try_open_after(folder: TempDir, standing_by: bool) -> Result<Self, String> {
         let now = Arc::new(AtomicU64::new(BEGIN_MS));
         let tells = Arc::clone(&now);
         let clock: Clock = Arc::new(move || UnixMs(tells.load(Ordering::Relaxed)));
@@ -92,7 +97,7 @@ impl Stage {
             root: at.to_owned(),
             object_max_bytes: 1024 * 1024,
         };
-        let parts = Parts {
+        let mut parts = Parts {
             ledger: Arc::clone(&ledgers[0]) as Arc<dyn Ledger>,
             ledger_name: "test".to_owned(),
             control: Arc::clone(&ledgers[1]) as Arc<dyn Ledger>,
@@ -104,7 +109,11 @@ impl Stage {
             log_key: Arc::new(log_key()),
             node: (SystemId::parse("node").unwrap(), "test".to_owned()),
             audit: at.join("audit"),
+            warm: Warm::default(),
         };
+        if standing_by {
+            stands_by(&mut parts, &clock).await;
+        }
         let tenure = Tenure::always();
         let spine = Spine::start(parts, tenure.clone(), limits(), clock)
             .await
@@ -241,9 +250,44 @@ impl Stage {
         self.folder
     }
 
+    /// [`Self::reopen`] by a node that stood by before, with nothing of its own.
+    pub(super) async fn reopen_elsewhere(self) -> Self {
+        let folder = self.close().await;
+        for own in ["audit", "store.sqlite", "store.sqlite-shm", "store.sqlite-wal"] {
+            let own = folder.path().join(own);
+            drop(std::fs::remove_dir_all(&own));
+            drop(std::fs::remove_file(&own));
+        }
+        Self::try_open_after(folder, true).await.unwrap()
+    }
+
     pub(super) async fn reopen(self) -> Self {
         Self::try_open(self.close().await).await.unwrap()
     }
+}
+
+/// Until all that is in the ledger is projected and hashed; nothing may be signed by then.
+async fn stands_by(parts: &mut Parts, clock: &Clock) {
+    let (stop, store, audit) = (CancellationToken::new(), Arc::clone(&parts.store), parts.audit.clone());
+    let end = parts.ledger.end(0).await.unwrap();
+    let hashes = audit.join("test-0.hashes");
+    let ready = async {
+        let hashed = || std::fs::metadata(&hashes).map_or(0, |file| file.len() / 32);
+        while store.next_offset(0).await.unwrap() < end || hashed() < end {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        stop.cancel();
+    };
+    let limits = limits();
+    let standing_by = stand_by(parts, &limits, clock, stop.clone());
+    let (stood, ()) = tokio::join!(standing_by, async {
+        tokio::time::timeout(PATIENCE, ready).await.unwrap()
+    });
+    stood.unwrap();
+    assert!(
+        !audit.join("test-0.checkpoint").exists(),
+        "a node that stands by signs nothing"
+    );
 }
 
 fn limits() -> Limits {

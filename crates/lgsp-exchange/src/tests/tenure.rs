@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use lgsp_audit::TlogProof;
 use lgsp_ledger::{Append, Entry, Ledger, Local, ReadError, ReadLimit, Tenure};
 use lgsp_types::{
     AcknowledgeError, Exchange, FetchError, Kind, OpenQuery, Operations, Outcome, PublishError, SystemId,
@@ -41,6 +42,23 @@ async fn a_node_that_does_not_hold_the_ledger_accepts_lists_and_hands_out_nothin
     let status = spine.status().await.unwrap();
     assert_eq!((status.epoch, status.holder), (0, None));
     assert_eq!(stage.kinds().await, [Kind::Accepted]);
+    stage.close().await;
+}
+
+#[tokio::test]
+async fn who_stood_by_has_projected_and_hashed_what_came_and_seals_it_when_its_turn_comes() {
+    let mut stage = Stage::open().await;
+    let first = stage.accepted("a", "1", "one").await;
+    for number in ["2", "3"] {
+        stage.accepted("a", number, "more").await;
+    }
+    stage = stage.reopen_elsewhere().await;
+    let again = stage.accepted("a", "1", "one").await;
+    assert_eq!((again.note, again.repeat), (first.note, true));
+    let proof = TlogProof::parse(&stage.sealed_proof(first.msg_id).await).unwrap();
+    let log = stage.log_key();
+    proof.verify(&first.leaf_hash, "lgsp/test/0", log.verifier()).unwrap();
+    assert_eq!(stage.open_for_receiver().await.len(), 3);
     stage.close().await;
 }
 

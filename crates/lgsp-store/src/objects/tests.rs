@@ -309,6 +309,41 @@ async fn old_uploads_are_swept_and_nothing_else() {
 }
 
 #[tokio::test]
+async fn two_nodes_on_one_folder_are_in_nobodys_way() {
+    let (bench, other) = (Bench::new().await, Bench::new().await);
+    let settings = ObjectSettings {
+        root: bench.root.path().to_owned(),
+        object_max_bytes: LIMIT,
+    };
+    let other = Bench {
+        objects: Objects::open(settings).await.unwrap(),
+        ..other
+    };
+    let content = content(CHUNK + 1);
+    let (one, two) = tokio::join!(bench.stage(&content, CHUNK), other.stage(&content, 1_000));
+    assert_eq!((one.digest, bench.staged().len()), (two.digest, 2));
+    // What the other is at is fresh, whoever sweeps.
+    let mut coming = other.objects.stage().await.unwrap();
+    coming.write(Bytes::from_static(b"half")).await.unwrap();
+    assert_eq!(bench.objects.sweep(Duration::from_hours(1)).await.unwrap(), 0);
+    let (first, second) = tokio::join!(
+        bench.objects.promote(&one.name, one.digest),
+        other.objects.promote(&two.name, two.digest)
+    );
+    first.unwrap();
+    second.unwrap();
+    let kept = bench.keep(b"kept by one").await;
+    assert!(other.objects.contains(kept).await.unwrap());
+    // What was left by a node that is gone is swept once, by whichever comes first.
+    drop(coming.finish().await.unwrap());
+    let (ours, theirs) = tokio::join!(bench.objects.sweep(Duration::ZERO), other.objects.sweep(Duration::ZERO));
+    assert_eq!(ours.unwrap() + theirs.unwrap(), 1);
+    let stream = other.objects.read(one.digest, content.len() as u64).await.unwrap();
+    let (out, ended) = drain(stream).await;
+    assert!(ended.is_ok() && out == content);
+}
+
+#[tokio::test]
 async fn all_objects_are_listed_by_their_first_byte() {
     let bench = Bench::new().await;
     let mut kept = Vec::new();
