@@ -6,6 +6,7 @@
 //! | `project` | facts in offset order become rows |
 //! | `collect` | what waits for a receiver, handing it out, its word |
 //! | `dispatch` | what is pushed: which delivery is tried when, and what became of it |
+//! | `redrive` | dead letters, and their next round |
 //! | `seal`, `hashes` | leaf hashes, tree, checkpoints |
 //! | `control` | configuration as facts, folded into the rules of this moment |
 //! | `standby` | what a node does while another holds the ledger |
@@ -19,6 +20,7 @@ mod project;
 mod publish;
 mod rebuild;
 mod recent;
+mod redrive;
 mod refuse;
 mod roster;
 mod scribe;
@@ -35,6 +37,7 @@ pub use control::{ControlError, Ruling};
 pub use dispatch::PushLimits;
 pub use project::ProjectError;
 pub use rebuild::{Rebuilt, rebuild};
+pub use redrive::{DeadLetter, RedriveError};
 pub use seal::SealError;
 pub use spine::{ImportError, Imported, Limits, Parts, Spine, StartError};
 pub use standby::{Warm, stand_by};

@@ -176,6 +176,10 @@ impl Store for SqliteStore {
         self.look_up(move |connection| read::delivery(connection, id)).await
     }
 
+    async fn dead_letters(&self, limit: u32) -> Result<Vec<DeliveryRow>, StoreError> {
+        self.read(move |connection| read::dead_letters(connection, limit)).await
+    }
+
     async fn open_deliveries(&self, agencies: &[AgencyId], query: &OpenQuery) -> Result<Vec<OpenDelivery>, StoreError> {
         let (agencies, query) = (agencies.to_vec(), query.clone());
         self.read(move |connection| list::open_deliveries(connection, &agencies, &query))

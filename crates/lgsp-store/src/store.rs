@@ -46,6 +46,12 @@ pub trait Store: Send + Sync + Debug {
     /// [`StoreError`].
     async fn delivery(&self, id: DeliveryId) -> Result<Option<DeliveryRow>, StoreError>;
 
+    /// The dead letters, the latest first, at most `limit`.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn dead_letters(&self, limit: u32) -> Result<Vec<DeliveryRow>, StoreError>;
+
     /// The deliveries to these agencies that are still listed ([`crate::is_listed`]) and asked for, in the order of
     /// ledger time, partition, offset and addressee; all where `after` is no delivery of ours, so that nothing is hidden.
     ///

@@ -10,6 +10,7 @@ mod config;
 mod demo;
 mod ledger;
 mod rebuild;
+mod redrive;
 mod secret;
 mod serve;
 mod token;
@@ -38,6 +39,8 @@ pub(crate) enum Command {
     Adapter(adapter::Adapter),
     /// Tell all that happened to a message, found by document number or id
     Trace(trace::Trace),
+    /// Show dead letters, or give them another round of tries
+    Redrive(redrive::Redrive),
     /// Check a ledger offline, also beside a running node: every record, signature, rule and checkpoint
     Verify(verify::Verify),
     /// Make the store again from the ledger and compare it with the one in use
@@ -69,6 +72,7 @@ impl Command {
             Self::Serve(serve) => serve.run(),
             Self::Adapter(adapter) => adapter.run(),
             Self::Trace(trace) => trace.run(),
+            Self::Redrive(redrive) => redrive.run(),
             Self::Verify(verify) => verify.run(),
             Self::Rebuild(rebuild) => rebuild.run(),
             Self::Config(config) => config.run(),

@@ -1,6 +1,6 @@
 //! What operators ask a running node: HTTP and JSON on a Unix socket that only the node's user can open.
 //!
-//! It serves `lgsp trace` until the gRPC service of operations takes its place.
+//! It serves `lgsp trace` and `lgsp redrive` until the gRPC service of operations takes its place.
 
 use std::convert::Infallible;
 use std::fs::Permissions;
@@ -16,8 +16,8 @@ use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use lgsp_exchange::Spine;
-use lgsp_types::{MsgId, Operations};
+use lgsp_exchange::{RedriveError, Spine};
+use lgsp_types::{DeliveryId, MsgId, Operations};
 use serde_json::{Value, json};
 use thiserror::Error;
 use tokio::net::{UnixListener, UnixStream};
@@ -114,6 +114,17 @@ async fn answer(spine: &Spine, request: &Request<Incoming>) -> Response<Full<Byt
                 json!({"error": "ask /v1/evidence?query=<message id>"}),
             ),
         },
+        (&Method::GET, "/v1/dead-letters") => match spine.dead_letters().await {
+            Ok(letters) => (StatusCode::OK, json!({"dead_letters": letters})),
+            Err(error) => (StatusCode::SERVICE_UNAVAILABLE, json!({"error": error.to_string()})),
+        },
+        (&Method::POST, "/v1/redrive") => match delivery_id(request) {
+            Some(id) => redriven(spine, id).await,
+            None => (
+                StatusCode::BAD_REQUEST,
+                json!({"error": "post to /v1/redrive?query=<delivery id>"}),
+            ),
+        },
         (&Method::GET, "/v1/tables") => match spine.tables().await {
             Ok(tables) => (StatusCode::OK, json!(tables)),
             Err(error) => (StatusCode::SERVICE_UNAVAILABLE, json!({"error": error.to_string()})),
@@ -124,7 +135,7 @@ async fn answer(spine: &Spine, request: &Request<Incoming>) -> Response<Full<Byt
         },
         _ => (
             StatusCode::NOT_FOUND,
-            json!({"error": "there are GET /v1/trace, /v1/evidence, /v1/tables and /v1/status"}),
+            json!({"error": "there are GET /v1/trace, /v1/evidence, /v1/dead-letters, /v1/tables and /v1/status, and POST /v1/redrive"}),
         ),
     };
     let mut response = Response::new(Full::new(Bytes::from(body.to_string())));
@@ -134,6 +145,24 @@ async fn answer(spine: &Spine, request: &Request<Incoming>) -> Response<Full<Byt
         http::HeaderValue::from_static("application/json"),
     );
     response
+}
+
+async fn redriven(spine: &Spine, id: DeliveryId) -> (StatusCode, Value) {
+    match spine.redrive(id).await {
+        Ok(round) => (StatusCode::OK, json!({"delivery": id, "generation": round})),
+        Err(error) => {
+            let status = match error {
+                RedriveError::NotFound(_) => StatusCode::NOT_FOUND,
+                RedriveError::NotDead { .. } | RedriveError::Overtaken(_) => StatusCode::CONFLICT,
+                RedriveError::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+            };
+            (status, json!({"error": error.to_string()}))
+        }
+    }
+}
+
+fn delivery_id(request: &Request<Incoming>) -> Option<DeliveryId> {
+    DeliveryId::parse(&query(request.uri().query().unwrap_or_default())?).ok()
 }
 
 fn message_id(request: &Request<Incoming>) -> Option<MsgId> {
@@ -180,12 +209,17 @@ pub(crate) enum AskError {
 
 /// Asks a node one question.
 pub(crate) async fn ask(socket: &Path, path: &str, asked: Option<&str>) -> Result<Value, AskError> {
-    tokio::time::timeout(TIME_LIMIT, ask_in_time(socket, path, asked))
+    call(socket, Method::GET, path, asked).await
+}
+
+/// Has a node do something.
+pub(crate) async fn call(socket: &Path, method: Method, path: &str, asked: Option<&str>) -> Result<Value, AskError> {
+    tokio::time::timeout(TIME_LIMIT, call_in_time(socket, method, path, asked))
         .await
         .map_err(|_| AskError::Late)?
 }
 
-async fn ask_in_time(socket: &Path, path: &str, asked: Option<&str>) -> Result<Value, AskError> {
+async fn call_in_time(socket: &Path, method: Method, path: &str, asked: Option<&str>) -> Result<Value, AskError> {
     let broken = |error: Box<dyn std::error::Error + Send + Sync>| AskError::Broken(error);
     let stream = UnixStream::connect(socket).await.map_err(|source| AskError::NoNode {
         path: socket.to_owned(),
@@ -194,7 +228,9 @@ async fn ask_in_time(socket: &Path, path: &str, asked: Option<&str>) -> Result<V
     let handshake = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await;
     let (mut sender, connection) = handshake.map_err(|error| broken(error.into()))?;
     let uri = asked.map_or_else(|| path.to_owned(), |asked| format!("{path}?query={}", percent(asked)));
-    let request = Request::get(uri)
+    let request = Request::builder()
+        .method(method)
+        .uri(uri)
         .header("host", "lgsp")
         .body(Full::<Bytes>::default())
         .map_err(|error| broken(error.into()))?;

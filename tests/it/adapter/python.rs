@@ -251,6 +251,47 @@ async fn a_letter_whose_push_was_answered_when_the_node_was_killed_comes_again_a
     assert_eq!(written(&folder).len(), 1, "under the id of its delivery");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dead_letter_is_found_by_its_reason_and_redriven_when_its_far_side_was_mended() {
+    let home = home();
+    let file = home.root().join("python.toml");
+    let waits = "retry_waits_ms = [0, 20, 20, 20, 20, 20, 20, 20, 20, 20, 20, 20, 20, 20]";
+    fs::write(&file, REGISTRY.replace(waits, "retry_waits_ms = [0]")).unwrap();
+    let node = Node::start(home);
+    let folder = node.home().root().join("in");
+    let papers = node.endpoint("adapter/python-1");
+    let _example = start(node.grpc(), &papers, folder.to_str().unwrap());
+    node.wait_message("the far side cannot be used");
+    send(&node, "1").await;
+    send(&node, "2").await;
+    until_facts(&node, "DeadLettered", 2);
+    let shown = node.lgsp(&["redrive", "--dry-run", "--reason", "TRIES_EXHAUSTED"]);
+    assert_eq!((shown.code, shown.out.lines().count()), (Some(0), 2), "{shown:?}");
+    assert!(
+        shown
+            .out
+            .lines()
+            .all(|line| line.contains("TRIES_EXHAUSTED  to H62.93")),
+        "{shown:?}"
+    );
+    let usage = node.lgsp(&["redrive"]);
+    assert_eq!(usage.code, Some(2), "{usage:?}");
+    let none = node.lgsp(&["redrive", "--reason", "FORM_UNKNOWN"]);
+    assert_eq!(none.code, Some(1), "{none:?}");
+    fs::create_dir(&folder).unwrap();
+    let latest = shown.out.split_whitespace().next().unwrap();
+    let one = node.lgsp(&["redrive", latest, "--json"]);
+    let told: Value = serde_json::from_str(&one.out).unwrap();
+    assert_eq!((one.code, &told["generation"]), (Some(0), &1.into()), "{one:?}");
+    until_written(&folder, 1);
+    let rest = node.lgsp(&["redrive", "--all"]);
+    assert_eq!((rest.code, rest.out.lines().count()), (Some(0), 1), "{rest:?}");
+    until_written(&folder, 2);
+    until_facts(&node, "Delivered", 2);
+    let again = node.lgsp(&["redrive", latest]);
+    assert_eq!(again.code, Some(1), "{again:?}");
+}
+
 fn push(attempt: u32) -> Push {
     Push {
         connector: ConnectorId::parse(CONNECTOR).unwrap(),

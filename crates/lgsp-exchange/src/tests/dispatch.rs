@@ -8,13 +8,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use lgsp_types::{
-    Adapter, Answered, CheckError, ConnectorId, DeliveryState, Exchange as _, Kind, MsgId, Push, Pushed, Question,
-    ReasonCode,
+    Adapter, Answered, CheckError, ConnectorId, DeliveryId, DeliveryState, Exchange as _, Kind, MsgId, Push, Pushed,
+    Question, ReasonCode,
 };
 use tokio::sync::mpsc;
 
 use super::stage::{Stage, evidence, publish, written};
-use crate::PushLimits;
+use crate::{PushLimits, RedriveError};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -249,6 +249,46 @@ async fn a_far_side_that_is_away_is_left_alone_and_costs_no_more_tries_until_it_
     far.reachable.store(true, Ordering::Relaxed);
     assert_eq!(next(&mut seen).await, (payload("letter"), 11));
     assert_eq!(ended(&stage, letter).await, (DeliveryState::Delivered, None));
+    stage.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dead_letter_gets_another_round_with_all_its_tries_and_what_is_none_does_not() {
+    let (stage, _far, mut seen) = stage(&[("late", &[again(), again(), again(), again()])]).await;
+    let letter = send(&stage, "H44.04", "k", "late").await;
+    assert_eq!(ended(&stage, letter).await.0, DeliveryState::DeadLettered);
+    let dead = stage.spine.dead_letters().await.unwrap();
+    assert_eq!(
+        (
+            dead.len(),
+            dead[0].message,
+            dead[0].reason.as_str(),
+            dead[0].to.as_str()
+        ),
+        (1, letter, "TRIES_EXHAUSTED", "H44.04")
+    );
+    let id = dead[0].delivery;
+    assert_eq!(stage.spine.redrive(id).await.unwrap(), 1);
+    let mut attempts = Vec::new();
+    while attempts.len() < 5 {
+        attempts.push(next(&mut seen).await.1);
+    }
+    assert_eq!(attempts, [1, 2, 3, 1, 2], "its fourth answer is the last that fails");
+    assert_eq!(ended(&stage, letter).await, (DeliveryState::Delivered, None));
+    assert!(stage.spine.dead_letters().await.unwrap().is_empty());
+    let error = stage.spine.redrive(id).await.unwrap_err();
+    assert!(
+        matches!(
+            error,
+            RedriveError::NotDead {
+                state: DeliveryState::Delivered,
+                ..
+            }
+        ),
+        "{error}"
+    );
+    let error = stage.spine.redrive(DeliveryId::from_bytes([9; 16])).await.unwrap_err();
+    assert!(matches!(error, RedriveError::NotFound(_)), "{error}");
     stage.close().await;
 }
 

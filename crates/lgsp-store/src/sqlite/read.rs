@@ -4,7 +4,7 @@ use lgsp_types::{
     AgencyCode, AgencyId, Attachment, ConnectorId, ContractRef, DeliveryId, Digest, DocumentDate, DocumentRef, EventId,
     Kind, MsgId, SystemId, Tag,
 };
-use rusqlite::{Connection, OptionalExtension as _, Row, params};
+use rusqlite::{Connection, OptionalExtension as _, Row, Rows, params};
 
 use super::deliveries::standing_of;
 use super::values::{
@@ -30,6 +30,8 @@ pub(super) const DELIVERY: &str = "SELECT d.delivery_id, d.msg_id, d.agency, d.c
      d.at_offset, d.accepted_ms, d.state, d.generation, d.attempts, d.handed_out, d.late, d.reason, d.last_event, \
      d.last_offset, d.changed_ms, k.mark, k.marked_ms \
      FROM delivery d LEFT JOIN mark k ON k.delivery_id = d.delivery_id WHERE d.delivery_id = ?1";
+pub(super) const DEAD: &str = "SELECT delivery_id FROM delivery WHERE state = 'dead-lettered' \
+     ORDER BY changed_ms DESC, delivery_id DESC LIMIT ?1";
 pub(super) const DELIVERY_IDS: &str = "SELECT delivery_id FROM delivery WHERE msg_id = ?1 ORDER BY ordinal";
 pub(super) const LOGGED: &str = "SELECT e.at_partition, e.at_offset, e.kind, e.event_id, e.append_ms, e.ledger_ms, \
      e.delivery_id, e.generation, e.attempt, e.agency, e.system, e.connector, e.reason, e.effect, e.msg_id, \
@@ -178,12 +180,19 @@ pub(super) fn events_from(
 
 fn deliveries_of(connection: &Connection, id: MsgId) -> rusqlite::Result<Vec<DeliveryRow>> {
     let mut statement = connection.prepare_cached(DELIVERY_IDS)?;
-    let ids = statement.query_map(params![id.to_string()], |row| {
-        parsed(row, "delivery_id", DeliveryId::parse)
-    })?;
+    deliveries(connection, statement.query(params![id.to_string()])?)
+}
+
+pub(super) fn dead_letters(connection: &Connection, limit: u32) -> rusqlite::Result<Vec<DeliveryRow>> {
+    let mut statement = connection.prepare_cached(DEAD)?;
+    deliveries(connection, statement.query(params![limit])?)
+}
+
+fn deliveries(connection: &Connection, mut ids: Rows<'_>) -> rusqlite::Result<Vec<DeliveryRow>> {
     let mut deliveries = Vec::new();
-    for id in ids {
-        deliveries.extend(delivery(connection, id?)?);
+    while let Some(row) = ids.next()? {
+        let id = parsed(row, "delivery_id", DeliveryId::parse)?;
+        deliveries.extend(delivery(connection, id)?);
     }
     Ok(deliveries)
 }

@@ -18,7 +18,7 @@
 //! | mark | a soft mark on a delivery | no |
 
 /// Version of the tables below: another one is made again from the ledger, never converted.
-pub(super) const VERSION: i64 = 2;
+pub(super) const VERSION: i64 = 3;
 /// "LGST" in the header of the file.
 pub(super) const APPLICATION_ID: i32 = 0x4C47_5354;
 
@@ -63,7 +63,7 @@ pub(super) const TABLES: [&str; 13] = [
     "CREATE TABLE mark (delivery_id TEXT PRIMARY KEY, mark TEXT NOT NULL, marked_ms BIGINT NOT NULL)",
 ];
 
-pub(super) const INDEXES: [&str; 8] = [
+pub(super) const INDEXES: [&str; 9] = [
     "CREATE INDEX document_by_code ON document (code_folded, msg_id) WHERE code_folded <> ''",
     "CREATE INDEX document_by_id ON document (id_folded, msg_id) WHERE id_folded <> ''",
     "CREATE INDEX object_by_digest ON object (digest)",
@@ -71,6 +71,7 @@ pub(super) const INDEXES: [&str; 8] = [
     // A receiver's list, in its order; as small as what waits.
     "CREATE INDEX delivery_listed ON delivery (agency, accepted_ms, at_partition, at_offset, ordinal, contract_name, \
      state, delivery_id) WHERE listed = 1",
+    "CREATE INDEX delivery_dead ON delivery (changed_ms, delivery_id) WHERE state = 'dead-lettered'",
     "CREATE INDEX conflict_pending ON conflict (at_partition, at_offset) WHERE settled_offset IS NULL",
     "CREATE INDEX event_by_message ON event (msg_id, at_partition, at_offset)",
     "CREATE INDEX refusal_by_time ON refusal (ledger_ms, at_partition, at_offset)",

@@ -7,12 +7,13 @@ use crate::sqlite::pool::{self, Access};
 use crate::sqlite::{list, read, report, search};
 
 /// Every question that a store is asked.
-const QUESTIONS: [&str; 20] = [
+const QUESTIONS: [&str; 21] = [
     read::ACCEPTED,
     read::MESSAGE,
     read::DOCUMENTS,
     read::OBJECTS,
     read::DELIVERY,
+    read::DEAD,
     read::DELIVERY_IDS,
     read::EVENTS,
     read::LOGGED,
