@@ -50,7 +50,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             })
             .collect();
         rounds.sort();
-        let (best, median) = (rounds.first(), rounds.get(ROUNDS / 2));
+        let [best, median] = [0, ROUNDS / 2].map(|nth| rounds.get(nth).copied().unwrap_or_default());
         let size = payload.len();
         writeln!(
             out,

@@ -92,7 +92,7 @@ fn tell(schema: &Value, payload: &Value, error: &ValidationError<'_>, all: &mut 
         Kind::OneOfMultipleValid { .. } => say(&CHOICE_SEVERAL, at(), &[]),
         Kind::AnyOf { context } | Kind::OneOfNotValid { context } => {
             say(&CHOICE_NONE, at(), &[&context.len()]);
-            nearest(schema, payload, context, all);
+            nearest(schema, payload, path, context, all);
         }
         // None of these is in the dialect; should one come nevertheless, it is refused.
         Kind::BacktrackLimitExceeded { .. }
@@ -105,16 +105,27 @@ fn tell(schema: &Value, payload: &Value, error: &ValidationError<'_>, all: &mut 
     }
 }
 
-/// Of choices of which none fits, the one that fits best is told in full: most likely it was meant.
-fn nearest(schema: &Value, payload: &Value, choices: &[Vec<ValidationError<'static>>], all: &mut Vec<Broken>) {
+/// Of choices of which none fits, the one that fits best is told in full: most likely it was meant. One of another type
+/// was not.
+fn nearest(
+    schema: &Value,
+    payload: &Value,
+    path: &str,
+    choices: &[Vec<ValidationError<'static>>],
+    all: &mut Vec<Broken>,
+) {
     let choices = choices.iter().map(|errors| {
+        let is_of_type = |error: &ValidationError<'_>| matches!(error.kind(), Kind::Type { .. });
+        let other_type = errors
+            .iter()
+            .any(|error| is_of_type(error) && error.instance_path().as_str() == path);
         let mut told = Vec::new();
         for error in errors {
             tell(schema, payload, error, &mut told);
         }
-        told
+        (other_type, told)
     });
-    if let Some(best) = choices.min_by_key(Vec::len) {
+    if let Some((_, best)) = choices.min_by_key(|(other_type, told)| (*other_type, told.len())) {
         all.extend(best);
     }
 }
@@ -172,3 +183,6 @@ fn with_example(format: &str) -> String {
     };
     format!("{format} ({example})")
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,6 +6,7 @@
 mod narrow;
 mod old;
 mod parts;
+mod shared;
 
 use std::collections::HashSet;
 use std::fmt;
@@ -18,9 +19,7 @@ use crate::contract::{Compatibility, Contract};
 use crate::dialect::target;
 use crate::rules::Weight;
 use old::Old;
-
-/// Pairs of schemas that one comparison looks at; beyond it nothing is shown.
-const PAIRS_MAX: usize = 20_000;
+use shared::Shared;
 
 /// What a version breaks.
 #[derive(Debug, Default)]
@@ -34,10 +33,11 @@ pub(crate) struct Told {
 }
 
 pub(crate) fn compare(earlier: &Contract, later: &Contract) -> Told {
+    let (shared, again) = (Shared::default(), Shared::default());
     let mut told = Told::default();
     let version = earlier.reference.to_string();
     let name = |entry: &Entry, change: Change| entry.at(change.place, &[&change.what, &version]);
-    let news = Comparison::of(&later.schema, &earlier.schema)
+    let news = Comparison::of(&again, &later.schema, &earlier.schema)
         .into_iter()
         .map(|change| Change {
             what: change.what.reversed(),
@@ -47,7 +47,7 @@ pub(crate) fn compare(earlier: &Contract, later: &Contract) -> Told {
     if later.settings.compatibility == Compatibility::None {
         return told;
     }
-    let breaks = Comparison::of(&earlier.schema, &later.schema).into_iter();
+    let breaks = Comparison::of(&shared, &earlier.schema, &later.schema).into_iter();
     let breaks = breaks.map(|change| match change.is_certain {
         true => name(&BREAKS_SENDERS, change),
         false => name(&BREAKS_UNPROVEN, change),
@@ -116,8 +116,9 @@ impl fmt::Display for What {
     }
 }
 
-/// A schema with the file that its references are looked up in.
+/// Two schema files, held against each other.
 struct Comparison<'a> {
+    shared: &'a Shared,
     old_root: &'a Value,
     new_root: &'a Value,
     /// Pairs taken to hold while they are looked at: a schema that refers to itself ends here.
@@ -126,8 +127,9 @@ struct Comparison<'a> {
 }
 
 impl<'a> Comparison<'a> {
-    fn of(old_root: &'a Value, new_root: &'a Value) -> Vec<Change> {
+    fn of(shared: &'a Shared, old_root: &'a Value, new_root: &'a Value) -> Vec<Change> {
         let mut comparison = Comparison {
+            shared,
             old_root,
             new_root,
             assumed: HashSet::new(),
@@ -148,7 +150,7 @@ impl<'a> Comparison<'a> {
         if old.is_nothing() || !self.assumed.insert(pair) {
             return;
         }
-        if self.assumed.len() > PAIRS_MAX {
+        if self.shared.is_spent_by_pair() {
             return self.unproven(place, What::of("…", "", ""));
         }
         match new {
@@ -190,6 +192,7 @@ impl<'a> Comparison<'a> {
     /// Does all that fits `old` fit `new`, for certain?
     fn holds(&self, old: &Old<'a>, new: &'a Value) -> bool {
         let mut trial = Comparison {
+            shared: self.shared,
             old_root: self.old_root,
             new_root: self.new_root,
             assumed: self.assumed.clone(),

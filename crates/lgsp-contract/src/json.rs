@@ -8,17 +8,20 @@ mod number;
 
 use std::borrow::Cow;
 
+use serde_json::map::Entry;
 use serde_json::{Map, Value};
 use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 
+use crate::catalogue;
 use crate::catalogue::{
-    Broken, CHARSET, Entry, JSON_BYTE_ORDER_MARK, JSON_DUPLICATE_KEY, JSON_MALFORMED, JSON_NUL, JSON_NUMBER_INEXACT,
+    Broken, CHARSET, JSON_BYTE_ORDER_MARK, JSON_DUPLICATE_KEY, JSON_MALFORMED, JSON_NUL, JSON_NUMBER_INEXACT,
     JSON_SURROGATE, JSON_TOO_DEEP, TOO_MANY_FINDINGS,
 };
 use crate::check::FINDINGS_MAX;
 
-/// Objects and lists inside each other. Source: reliability.md, 8.4.
-pub const DEPTH_MAX: usize = 64;
+/// Objects and lists inside each other: the 64 elements that a packet may have, and its object, list and attributes.
+/// Source: reliability.md 8.3, 8.4.
+pub const DEPTH_MAX: usize = 64 + 3;
 
 /// Reads one JSON text whole.
 ///
@@ -109,14 +112,20 @@ impl<'a> Reader<'a> {
             if !self.take(b':') {
                 return Err(self.malformed());
             }
-            let value = self.value();
-            let value = self.within(known, &name, value)?;
-            if fields.contains_key(&name) {
-                let mut twice = JSON_DUPLICATE_KEY.at("/", &[]);
-                twice.within(&name);
-                self.report(twice)?;
+            let value = match self.value() {
+                Ok(value) if self.broken.len() == known => value,
+                value => self.within(known, &name, value)?,
+            };
+            match fields.entry(name) {
+                Entry::Vacant(free) => {
+                    free.insert(value);
+                }
+                Entry::Occupied(twice) => {
+                    let mut broken = JSON_DUPLICATE_KEY.at("/", &[]);
+                    broken.within(twice.key());
+                    self.report(broken)?;
+                }
             }
-            fields.insert(name, value);
             self.blanks();
             match self.next() {
                 Some(b',') => {}
@@ -134,12 +143,9 @@ impl<'a> Reader<'a> {
         }
         loop {
             let known = self.broken.len();
-            let value = self.value();
-            let nothing_new = value.is_ok() && self.broken.len() == known;
-            let value = if nothing_new {
-                value?
-            } else {
-                self.within(known, &items.len().to_string(), value)?
+            let value = match self.value() {
+                Ok(value) if self.broken.len() == known => value,
+                value => self.within(known, &items.len().to_string(), value)?,
             };
             items.push(value);
             self.blanks();
@@ -171,6 +177,9 @@ impl<'a> Reader<'a> {
         let mut decoded = String::new();
         let mut from = begin;
         loop {
+            let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
+            let plain = rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..0x20));
+            self.at += plain.unwrap_or(rest.len());
             match self.peek() {
                 Some(b'"') => break,
                 Some(b'\\') => {
@@ -179,17 +188,16 @@ impl<'a> Reader<'a> {
                     decoded.push(letter);
                     from = self.at;
                 }
-                Some(0x20..) => self.at += 1,
                 Some(_) | None => return Err(self.malformed()),
             }
         }
         let rest = self.slice(from, self.at);
         self.at += 1;
         if from == begin {
-            return Ok(match is_nfc_quick(rest.chars()) {
-                IsNormalized::Yes => Cow::Borrowed(rest),
-                IsNormalized::No | IsNormalized::Maybe => Cow::Owned(rest.nfc().collect()),
-            });
+            if rest.is_ascii() || is_nfc_quick(rest.chars()) == IsNormalized::Yes {
+                return Ok(Cow::Borrowed(rest));
+            }
+            return Ok(Cow::Owned(rest.nfc().collect()));
         }
         decoded.push_str(rest);
         Ok(Cow::Owned(decoded.nfc().collect()))
@@ -269,7 +277,7 @@ impl<'a> Reader<'a> {
         Ok(value)
     }
 
-    fn found(&mut self, entry: &Entry) -> Result<(), Stop> {
+    fn found(&mut self, entry: &catalogue::Entry) -> Result<(), Stop> {
         self.report(entry.at("/", &[]))
     }
 

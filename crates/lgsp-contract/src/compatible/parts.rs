@@ -7,9 +7,10 @@ use serde_json::{Map, Value, json};
 
 use super::narrow::shown;
 use super::old::Old;
+use super::shared::Shared;
 use super::{Comparison, What, list};
 use crate::catalogue::escaped;
-use crate::dialect::{options, target};
+use crate::dialect::target;
 
 /// Schemas asked of the same value inside each other that are looked at.
 const DEPTH_MAX: usize = 32;
@@ -46,7 +47,7 @@ impl<'a> Comparison<'a> {
             let fulfilled = names
                 .as_array()
                 .is_some_and(|names| names.iter().filter_map(Value::as_str).all(|name| before.contains(name)));
-            if !known && !fulfilled && !is_false(&field_of(old, field)) {
+            if !known && !fulfilled && !is_false(&field_of(self.shared, old, field)) {
                 let what = What::of("dependentRequired", "", format!("{field:?}: {}", shown(names)));
                 self.change(&format!("{place}/dependentRequired"), what);
             }
@@ -56,7 +57,7 @@ impl<'a> Comparison<'a> {
     fn fields(&mut self, old: &Old<'a>, new: &'a Map<String, Value>, place: &str) {
         for (name, schema) in named(new, "properties") {
             self.hold(
-                &field_of(old, name),
+                &field_of(self.shared, old, name),
                 schema,
                 &format!("{place}/properties/{}", escaped(name)),
             );
@@ -65,9 +66,9 @@ impl<'a> Comparison<'a> {
             let place = format!("{place}/patternProperties/{}", escaped(pattern));
             for name in names_of(self.old_root, old)
                 .into_iter()
-                .filter(|name| matches(pattern, name))
+                .filter(|name| self.shared.matches(pattern, name))
             {
-                self.hold(&field_of(old, name), schema, &place);
+                self.hold(&field_of(self.shared, old, name), schema, &place);
             }
             self.hold(&unnamed_of(old, Some(pattern)), schema, &place);
         }
@@ -99,10 +100,11 @@ impl<'a> Comparison<'a> {
                 known
             };
             let patterns: Vec<&str> = named(new, "patternProperties").map(|(pattern, _)| pattern).collect();
-            let is_known = |name: &str| known.contains(name) || patterns.iter().any(|pattern| matches(pattern, name));
+            let is_known =
+                |name: &str| known.contains(name) || patterns.iter().any(|pattern| self.shared.matches(pattern, name));
             let place = format!("{place}/{keyword}");
             for name in names_of(self.old_root, old).into_iter().filter(|name| !is_known(name)) {
-                let before = field_of(old, name);
+                let before = field_of(self.shared, old, name);
                 if schema == &Value::Bool(false) {
                     if !is_false(&before) {
                         self.change(&place, What::of("", format!("{name:?}"), ""));
@@ -167,14 +169,14 @@ fn named<'a>(schema: &'a Map<String, Value>, keyword: &str) -> impl Iterator<Ite
 }
 
 /// All that the old side says of one field.
-fn field_of<'a>(old: &Old<'a>, name: &str) -> Vec<&'a Value> {
+fn field_of<'a>(shared: &Shared, old: &Old<'a>, name: &str) -> Vec<&'a Value> {
     let mut all = Vec::new();
     for part in &old.parts {
         let own = named(part, "properties")
             .filter(|(known, _)| *known == name)
             .map(|(_, schema)| schema);
         let by_pattern = named(part, "patternProperties")
-            .filter(|(pattern, _)| matches(pattern, name))
+            .filter(|(pattern, _)| shared.matches(pattern, name))
             .map(|(_, schema)| schema);
         let said: Vec<_> = own.chain(by_pattern).collect();
         if said.is_empty() {
@@ -269,9 +271,4 @@ fn depends<'a>(root: &'a Value, schema: &'a Map<String, Value>, depth: usize) ->
             let open = ["additionalProperties", "patternProperties", "unevaluatedProperties"];
             open.iter().any(|keyword| inner.contains_key(*keyword)) || depends(root, inner, depth + 1)
         })
-}
-
-fn matches(pattern: &str, name: &str) -> bool {
-    let validator = options().build(&json!({ "pattern": pattern }));
-    validator.is_ok_and(|validator| validator.is_valid(&Value::String(name.to_owned())))
 }

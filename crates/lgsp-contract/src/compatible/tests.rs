@@ -5,7 +5,8 @@ use super::*;
 use crate::dialect::options;
 
 fn told(old: &Value, new: &Value) -> Vec<String> {
-    let changes = Comparison::of(old, new).into_iter();
+    let shared = Shared::default();
+    let changes = Comparison::of(&shared, old, new).into_iter();
     let told = changes.map(|change| {
         let sure = if change.is_certain { "" } else { "?" };
         format!("{}{sure} {}", change.place, change.what)
@@ -197,6 +198,26 @@ fn parts_that_let_through_less_are_named_with_their_place() {
         let told = told(&old, &new);
         assert!(told.contains(&expected.to_owned()), "{old} → {new}: {told:?}");
     }
+}
+
+/// Each level tries the next one twice, in two choices: 4^40 without a bound.
+#[test]
+fn a_comparison_that_costs_too_much_ends_and_shows_nothing() {
+    let step = |most: usize| {
+        let steps = (0..40).map(|n| {
+            let next = format!("#/$defs/a{}", n + 1);
+            let fields =
+                |extra: usize| json!({"properties": {"x": {"$ref": next}, "y": {"$ref": next, "maxLength": extra}}});
+            (format!("a{n}"), json!({"anyOf": [fields(most), fields(most + 1)]}))
+        });
+        let mut steps: Map<String, Value> = steps.collect();
+        steps.insert("a40".to_owned(), json!({"maxLength": most}));
+        json!({"$ref": "#/$defs/a0", "$defs": steps})
+    };
+    let begin = std::time::Instant::now();
+    let told = told(&step(3), &step(2));
+    assert!(!told.is_empty());
+    assert!(begin.elapsed().as_secs() < 30, "{:?}", begin.elapsed());
 }
 
 fn schemas() -> impl Strategy<Value = Value> {
