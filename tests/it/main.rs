@@ -7,6 +7,8 @@ mod bad_input;
 #[cfg(test)]
 mod client;
 #[cfg(test)]
+mod contract;
+#[cfg(test)]
 mod damage;
 #[cfg(test)]
 mod demo;

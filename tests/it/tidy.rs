@@ -10,9 +10,10 @@ use toml::{Table, Value};
 use tree::{Text, folders, read, root, texts};
 
 /// Our crates and the layer of each (ARCHITECTURE.md): a crate uses only crates of a lower layer.
-const LAYERS: [(&str, u8); 12] = [
+const LAYERS: [(&str, u8); 13] = [
     ("lgsp-types", 0),
     ("lgsp-audit", 1),
+    ("lgsp-contract", 1),
     ("lgsp-files", 1),
     ("lgsp-ledger", 1),
     ("lgsp-proto", 1),
@@ -25,7 +26,7 @@ const LAYERS: [(&str, u8); 12] = [
     ("lgsp-tests", 4),
 ];
 /// They decide and do nothing: time, ids and randomness come as arguments (invariant 3).
-const PURE: [&str; 3] = ["lgsp-types", "lgsp-audit", "lgsp-registry"];
+const PURE: [&str; 4] = ["lgsp-types", "lgsp-audit", "lgsp-contract", "lgsp-registry"];
 const NOT_IN_PURE_MANIFESTS: [&str; 9] = [
     "getrandom",
     "http",

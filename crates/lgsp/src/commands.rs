@@ -7,6 +7,7 @@ mod adapter;
 mod ca;
 mod client;
 mod config;
+mod contract;
 mod demo;
 mod ledger;
 mod rebuild;
@@ -47,6 +48,8 @@ pub(crate) enum Command {
     Rebuild(rebuild::Rebuild),
     /// Show the settings and where each comes from, or check them
     Config(config::Config),
+    /// Check contracts and their samples, or hold a payload against one
+    Contract(contract::ContractFiles),
     /// Make the topics of a ledger on Kafka, or tell that they are there
     Ledger(ledger::Ledgers),
     /// Make a certificate authority for a small installation, issue and revoke certificates
@@ -76,6 +79,7 @@ impl Command {
             Self::Verify(verify) => verify.run(),
             Self::Rebuild(rebuild) => rebuild.run(),
             Self::Config(config) => config.run(),
+            Self::Contract(contracts) => contracts.run(),
             Self::Ledger(ledgers) => ledgers.run(),
             Self::Ca(ca) => ca.run(),
             Self::Token(tokens) => tokens.run(),

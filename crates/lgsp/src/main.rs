@@ -1,6 +1,7 @@
 //! The one executable: settings, wiring, shutdown, subcommands.
 
 mod commands;
+mod contract_files;
 mod grpc;
 mod hexadecimal;
 mod home;
