@@ -5,13 +5,13 @@ mod line;
 mod schedule;
 mod tried;
 
-use std::collections::HashMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use lgsp_registry::Pushing;
-use lgsp_types::{Adapter, ConnectorId, DocumentDate};
+use lgsp_types::{Adapter, ConnectorId, DocumentDate, PushLine};
 use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
@@ -41,9 +41,20 @@ pub struct PushLimits {
 pub(crate) struct Pushers {
     tasks: TaskTracker,
     stop: CancellationToken,
+    /// How each line stands, for whoever asks.
+    lines: Arc<Mutex<BTreeMap<ConnectorId, PushLine>>>,
 }
 
 impl Pushers {
+    /// How each line stands, by connector.
+    pub(crate) fn lines(&self) -> Vec<PushLine> {
+        self.stands().values().cloned().collect()
+    }
+
+    fn stands(&self) -> MutexGuard<'_, BTreeMap<ConnectorId, PushLine>> {
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Begins no more tries, and waits for those under way.
     pub(crate) async fn stop(&self) {
         self.stop.cancel();

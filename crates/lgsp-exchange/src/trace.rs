@@ -145,6 +145,7 @@ impl Operations for Spine {
             agencies: ruling.registry.agencies(today).len(),
             epoch: self.tenure().epoch(),
             holder: self.tenure().holds().then(|| self.scribe.node().id),
+            pushes: self.pushers.lines(),
         })
     }
 }

@@ -3,8 +3,8 @@
 use bytes::Bytes;
 use lgsp_types::{
     AgencyView, Attachment, DeliveryState, Evidence, EvidenceKind, Fetched, Happened, Mark, MessageEvidence,
-    NodeStatus, OpenDelivery, Receipt, Role, SentDelivery, SentMessage, Tables, Trace, TracedAgency, TracedDelivery,
-    TracedEvent, TracedMessage, UnixMs,
+    NodeStatus, OpenDelivery, PushLine, Receipt, Role, SentDelivery, SentMessage, Tables, Trace, TracedAgency,
+    TracedDelivery, TracedEvent, TracedMessage, UnixMs,
 };
 use prost_types::Timestamp;
 
@@ -206,6 +206,17 @@ pub fn write_status(status: &NodeStatus) -> operations::v1::GetStatusResponse {
         agencies: status.agencies as u64,
         epoch: status.epoch,
         holder: status.holder.as_ref().map(ToString::to_string).unwrap_or_default(),
+        pushes: status.pushes.iter().map(write_push_line).collect(),
+    }
+}
+
+fn write_push_line(line: &PushLine) -> operations::v1::PushLine {
+    operations::v1::PushLine {
+        connector: line.connector.to_string(),
+        trying: line.trying,
+        waiting: line.waiting,
+        left_alone: line.left_alone,
+        last_failure: line.last_failure.as_ref().map(ToString::to_string).unwrap_or_default(),
     }
 }
 

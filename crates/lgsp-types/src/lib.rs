@@ -28,7 +28,7 @@ pub use id::{
     DeliveryId, Digest, EventId, IdError, IdKey, LedgerPosition, MsgId, RefusalId, Request, Tag, TagKind, enc,
 };
 pub use operations::{
-    Happened, History, MessageEvidence, NodeStatus, Operations, Tables, Trace, TracedAgency, TracedDelivery,
+    Happened, History, MessageEvidence, NodeStatus, Operations, PushLine, Tables, Trace, TracedAgency, TracedDelivery,
     TracedEvent, TracedMessage,
 };
 pub use ports::{

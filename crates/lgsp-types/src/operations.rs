@@ -5,7 +5,9 @@ use std::fmt::Debug;
 use async_trait::async_trait;
 use serde::Serialize;
 
-use crate::{AgencyId, Caller, DeliveryId, Digest, DocumentDate, Evidence, MsgId, SystemId, Unavailable};
+use crate::{
+    AgencyId, Caller, ConnectorId, DeliveryId, Digest, DocumentDate, Evidence, MsgId, ReasonCode, SystemId, Unavailable,
+};
 
 /// What can be asked of a node without changing anything.
 ///
@@ -186,4 +188,20 @@ pub struct NodeStatus {
     pub epoch: u64,
     /// This node, while it holds the ledger; else none.
     pub holder: Option<SystemId>,
+    /// Every push connector of this moment, by id.
+    pub pushes: Vec<PushLine>,
+}
+
+/// How deliveries to one push connector stand.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct PushLine {
+    pub connector: ConnectorId,
+    /// Tries under way.
+    pub trying: u32,
+    /// Deliveries that wait, as far as the node looked at the list.
+    pub waiting: u32,
+    /// Its far side failed again and again: nothing is sent until it can be reached.
+    pub left_alone: bool,
+    /// Why the last try failed that did; none since the node started.
+    pub last_failure: Option<ReasonCode>,
 }

@@ -14,6 +14,7 @@ mod rebuild;
 mod redrive;
 mod secret;
 mod serve;
+mod status;
 mod token;
 mod trace;
 mod verify;
@@ -40,6 +41,8 @@ pub(crate) enum Command {
     Adapter(adapter::Adapter),
     /// Tell all that happened to a message, found by document number or id
     Trace(trace::Trace),
+    /// Tell in one screen how a node stands, and what waits for whom
+    Status(status::Status),
     /// Show dead letters, or give them another round of tries
     Redrive(redrive::Redrive),
     /// Check a ledger offline, also beside a running node: every record, signature, rule and checkpoint
@@ -75,6 +78,7 @@ impl Command {
             Self::Serve(serve) => serve.run(),
             Self::Adapter(adapter) => adapter.run(),
             Self::Trace(trace) => trace.run(),
+            Self::Status(status) => status.run(),
             Self::Redrive(redrive) => redrive.run(),
             Self::Verify(verify) => verify.run(),
             Self::Rebuild(rebuild) => rebuild.run(),

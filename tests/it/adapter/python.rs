@@ -203,6 +203,17 @@ async fn letters_are_pushed_in_order_once_their_far_side_is_there_and_it_was_lef
     send(&node, "3").await;
     node.wait_message("the far side fails again and again: it is left alone");
     assert_eq!(node.fact_counts()["AttemptFailed"], 10, "the first in line, ten times");
+    let status = node.lgsp(&["status"]);
+    let line =
+        "push         folder-93: 0 under way, 3 waiting, last failure ADAPTER_AWAY; left alone until it can be reached";
+    assert!(
+        status.code == Some(0) && status.out.lines().any(|told| told == line),
+        "{status:?}"
+    );
+    assert!(
+        status.out.contains("3 accepted, 0 repeats") && status.out.contains("3 open"),
+        "{status:?}"
+    );
     let papers = node.endpoint("adapter/python-1");
     let _example = start(node.grpc(), &papers, folder.to_str().unwrap());
     let letters = until_written(&folder, 3);

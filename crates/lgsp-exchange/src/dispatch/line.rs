@@ -8,7 +8,9 @@ use std::time::Duration;
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use lgsp_registry::Pushing;
-use lgsp_types::{AgencyId, Arrivals, ConnectorId, DeliveryId, OpenDelivery, OpenQuery, OrderKey};
+use lgsp_types::{
+    AgencyId, Arrivals, ConnectorId, DeliveryId, OpenDelivery, OpenQuery, OrderKey, PushLine, ReasonCode,
+};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 use tracing::{error, info, warn};
@@ -36,6 +38,7 @@ pub(super) struct Line {
     /// Not before this.
     waits: HashMap<DeliveryId, Instant>,
     breaker: Breaker,
+    last_failure: Option<ReasonCode>,
     /// While the far side is left alone: when it is asked again whether it can be reached.
     probe: Option<Instant>,
 }
@@ -60,6 +63,7 @@ impl Line {
             busy: HashSet::new(),
             waits: HashMap::new(),
             breaker: Breaker::default(),
+            last_failure: None,
             probe: None,
         }
     }
@@ -74,6 +78,7 @@ impl Line {
                 self.look().await;
             }
             let due = self.begin(&mut tasks);
+            self.tell();
             tokio::select! {
                 () = stop.cancelled() => break,
                 Some(ended) = tasks.next() => self.take(ended),
@@ -88,6 +93,22 @@ impl Line {
         while let Some(ended) = tasks.next().await {
             self.take(ended);
         }
+        let connector = self.told.borrow().connector.id.clone();
+        self.dispatch.spine.pushers.stands().remove(&connector);
+    }
+
+    /// Says how it stands, to whoever asks.
+    fn tell(&self) {
+        let connector = self.told.borrow().connector.id.clone();
+        let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+        let stands = PushLine {
+            connector: connector.clone(),
+            trying: count(self.trying.len()),
+            waiting: count(self.rows.len().saturating_sub(self.trying.len())),
+            left_alone: self.breaker.is_open(),
+            last_failure: self.last_failure.clone(),
+        };
+        self.dispatch.spine.pushers.stands().insert(connector, stands);
     }
 
     async fn look(&mut self) {
@@ -226,8 +247,8 @@ impl Line {
 
     fn became(&mut self, delivery: DeliveryId, became: Became) {
         let wait = match became {
-            Became::Ended { .. } | Became::Failed { wait: None } => None,
-            Became::Failed { wait: Some(wait) } | Became::Later { wait } => Some(wait),
+            Became::Ended { .. } | Became::Failed { wait: None, .. } => None,
+            Became::Failed { wait: Some(wait), .. } | Became::Later { wait } => Some(wait),
             Became::Troubled => Some(AFTER_TROUBLE),
         };
         if let Some(wait) = wait {
@@ -240,7 +261,8 @@ impl Line {
         }
         match became {
             Became::Ended { reached: true } => self.breaker.succeeded(),
-            Became::Failed { .. } => {
+            Became::Failed { reason, .. } => {
+                self.last_failure = Some(reason);
                 if self.breaker.failed() {
                     let connector = &self.told.borrow().connector.id;
                     warn!(connector.id = %connector, "the far side fails again and again: it is left alone");

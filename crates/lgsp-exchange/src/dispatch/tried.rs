@@ -35,15 +35,19 @@ pub(super) struct Try {
 }
 
 /// What a try came to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Became {
     /// It is over, by this try or another's word.
     Ended {
         /// The far side answered.
         reached: bool,
     },
-    /// The far side failed; none: that was the last try.
-    Failed { wait: Option<Duration> },
+    /// The far side failed.
+    Failed {
+        /// None: that was the last try.
+        wait: Option<Duration>,
+        reason: ReasonCode,
+    },
     /// It was tried before this process began: its wait counts from now.
     Later { wait: Duration },
     /// We could not do our part; nothing was sent, or what was answered is not recorded.
@@ -145,6 +149,7 @@ impl Try {
             }
             Pushed::TryAgain { reason, after } => {
                 debug!(delivery.id = %row.delivery, number, reason = reason.as_str(), "a try failed");
+                let told = reason.clone();
                 let fact = self.fact(
                     row,
                     number,
@@ -164,7 +169,7 @@ impl Try {
                 }
                 // What the far side asks for, where that is longer.
                 let wait = wait.map(|wait| after.map_or(wait, |after| after.min(AFTER_MAX).max(wait)));
-                Ok(Became::Failed { wait })
+                Ok(Became::Failed { wait, reason: told })
             }
         }
     }

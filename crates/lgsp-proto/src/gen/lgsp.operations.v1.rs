@@ -136,7 +136,7 @@ pub struct TailResponse {
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GetStatusRequest {}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct GetStatusResponse {
     #[prost(uint64, tag = "1")]
     pub accepted: u64,
@@ -175,6 +175,27 @@ pub struct GetStatusResponse {
     /// The node that answers, while it holds the ledger; empty: it waits for its lease to be renewed, and accepts nothing.
     #[prost(string, tag = "16")]
     pub holder: ::prost::alloc::string::String,
+    /// Every push connector of this moment, by id.
+    #[prost(message, repeated, tag = "17")]
+    pub pushes: ::prost::alloc::vec::Vec<PushLine>,
+}
+/// How deliveries to one push connector stand.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PushLine {
+    #[prost(string, tag = "1")]
+    pub connector: ::prost::alloc::string::String,
+    /// Tries under way.
+    #[prost(uint32, tag = "2")]
+    pub trying: u32,
+    /// Deliveries that wait, as far as the node looked at the list: at most 8192.
+    #[prost(uint32, tag = "3")]
+    pub waiting: u32,
+    /// Ten tries in a row failed: nothing is sent until the far side can be reached.
+    #[prost(bool, tag = "4")]
+    pub left_alone: bool,
+    /// Why the last try failed that did; empty: none since the node started.
+    #[prost(string, tag = "5")]
+    pub last_failure: ::prost::alloc::string::String,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GetTablesRequest {}

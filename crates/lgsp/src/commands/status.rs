@@ -1,0 +1,108 @@
+//! `lgsp status`: how a node stands, in one screen.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::Args;
+use serde_json::Value;
+
+use super::{Failure, NodeArguments};
+use crate::home::Home;
+use crate::operations;
+
+/// Asks the node of this folder how it stands
+#[derive(Debug, Args)]
+pub(crate) struct Status {
+    #[command(flatten)]
+    node: NodeArguments,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Status {
+    pub(super) fn run(self) -> Result<ExitCode, Failure> {
+        let settings = self.node.load()?.settings;
+        let socket = Home::new(&settings.node.data_dir).socket();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let status = runtime
+            .block_on(operations::ask(&socket, "/v1/status", None))
+            .map_err(Failure::cannot)?;
+        let mut out = io::stdout().lock();
+        if self.json {
+            writeln!(out, "{status:#}")?;
+        } else {
+            print(&mut out, &status)?;
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn print(out: &mut impl Write, status: &Value) -> io::Result<()> {
+    let count = |name: &str| status.get(name).and_then(Value::as_u64).unwrap_or_default();
+    let holder = status.get("holder").and_then(Value::as_str);
+    let tenure = match (holder, count("epoch")) {
+        (Some(holder), 0) => format!("held by {holder}"),
+        (Some(holder), epoch) => format!("held by {holder}, epoch {epoch}"),
+        (None, _) => String::from("not held: nothing is accepted until the lease is renewed"),
+    };
+    writeln!(out, "ledger       {tenure}")?;
+    writeln!(
+        out,
+        "messages     {} accepted, {} repeats, {} conflicts; {} calls refused, {} more only counted",
+        count("accepted"),
+        count("repeats"),
+        count("conflicts"),
+        count("refusals"),
+        count("refusals_summarised")
+    )?;
+    writeln!(
+        out,
+        "deliveries   {} open, {} collected, {} delivered, {} dead letters, {} withdrawn",
+        count("open"),
+        count("collected"),
+        count("delivered"),
+        count("dead_lettered"),
+        count("withdrawn")
+    )?;
+    let unsealed = count("unsealed_ms");
+    writeln!(
+        out,
+        "checkpoint   the oldest record without one waits for {}.{} s",
+        unsealed / 1_000,
+        unsealed % 1_000 / 100
+    )?;
+    writeln!(
+        out,
+        "rules        {} records, {} agencies",
+        count("control_size"),
+        count("agencies")
+    )?;
+    if count("aliens") > 0 {
+        writeln!(
+            out,
+            "foreign      {} records in the ledger are none of ours",
+            count("aliens")
+        )?;
+    }
+    for line in status.get("pushes").and_then(Value::as_array).into_iter().flatten() {
+        let number = |name: &str| line.get(name).and_then(Value::as_u64).unwrap_or_default();
+        let text = |name: &str| line.get(name).and_then(Value::as_str);
+        let failure = text("last_failure").map(|reason| format!(", last failure {reason}"));
+        let alone = line.get("left_alone").and_then(Value::as_bool).unwrap_or_default();
+        writeln!(
+            out,
+            "push         {}: {} under way, {} waiting{}{}",
+            text("connector").unwrap_or_default(),
+            number("trying"),
+            number("waiting"),
+            failure.unwrap_or_default(),
+            if alone {
+                "; left alone until it can be reached"
+            } else {
+                ""
+            }
+        )?;
+    }
+    Ok(())
+}
