@@ -193,7 +193,7 @@ fn an_author_is_told_whom_a_new_version_breaks() {
     ] {
         let narrower = author.check(asked);
         assert_eq!(narrower.code, Some(1), "{asked}: {narrower:?}");
-        let said = "vn.lgsp.document/2 schema.json BREAKS_SENDERS /properties/signer/required\n  vi: làm bên gửi theo \
+        let said = "vn.lgsp.document/2 schema.json BREAKS_SENDERS /properties/signer/required\n  vi: khiến bên gửi theo \
                     vn.lgsp.document/1 bị từ chối: required: → \"position\"; ";
         assert!(narrower.out.contains(said), "{asked}: {}", narrower.out);
     }

@@ -79,9 +79,9 @@ fn samples(contract: &Contract, folder: &Folder, today: DocumentDate, examined: 
         let files = folder.files.iter();
         files.filter(move |(name, _)| name.starts_with(kind) && name.ends_with(".json"))
     };
-    for (kind, word) in [("good/", "good"), ("bad/", "bad")] {
+    for kind in ["good/", "bad/"] {
         if json(kind).next().is_none() {
-            problem(kind, SAMPLE_MISSING.at("/", &[&word]));
+            problem(kind, SAMPLE_MISSING.at("/", &[&format!("{kind}*.json")]));
         }
     }
     for (name, payload) in json("good/") {

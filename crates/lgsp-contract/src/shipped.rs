@@ -167,7 +167,7 @@ fn a_later_version_is_held_against_every_earlier_one() {
     );
     assert_eq!(
         all.problems[0].broken.vi.what,
-        "làm bên gửi theo vn.lgsp.document/2 bị từ chối: maxLength: 600 → 500"
+        "khiến bên gửi theo vn.lgsp.document/2 bị từ chối: maxLength: 600 → 500"
     );
 
     let mut declared = third;
