@@ -245,6 +245,22 @@ fn what_cannot_be_answered_is_told_apart_from_a_no() {
         "{unsound:?}"
     );
 
+    let pipe = author.path("vn.lgsp.document-status/1/good/pipe.json");
+    rustix::fs::mknodat(
+        rustix::fs::CWD,
+        &pipe,
+        rustix::fs::FileType::Fifo,
+        rustix::fs::Mode::RUSR,
+        0,
+    )
+    .unwrap();
+    let waits = author.check("");
+    assert!(
+        waits.code == Some(3) && waits.err.contains("is no plain file"),
+        "{waits:?}"
+    );
+    fs::remove_file(&pipe).unwrap();
+
     fs::rename(author.path("vn.lgsp.document"), author.path("Văn bản")).unwrap();
     let nameless = author.check("");
     assert!(
