@@ -193,7 +193,7 @@ fn an_author_is_told_whom_a_new_version_breaks() {
     ] {
         let narrower = author.check(asked);
         assert_eq!(narrower.code, Some(1), "{asked}: {narrower:?}");
-        let said = "vn.lgsp.document/2 schema.json BREAKS_SENDERS /properties/signer/required\n  vi: làm bên gửi theo \
+        let said = "vn.lgsp.document/2 schema.json BREAKS_SENDERS /properties/signer/required\n  vi: khiến bên gửi theo \
                     vn.lgsp.document/1 bị từ chối: required: → \"position\"; ";
         assert!(narrower.out.contains(said), "{asked}: {}", narrower.out);
     }
@@ -244,6 +244,22 @@ fn what_cannot_be_answered_is_told_apart_from_a_no() {
         unsound.code == Some(2) && unsound.err.contains("run `lgsp contract check` on it"),
         "{unsound:?}"
     );
+
+    let pipe = author.path("vn.lgsp.document-status/1/good/pipe.json");
+    rustix::fs::mknodat(
+        rustix::fs::CWD,
+        &pipe,
+        rustix::fs::FileType::Fifo,
+        rustix::fs::Mode::RUSR,
+        0,
+    )
+    .unwrap();
+    let waits = author.check("");
+    assert!(
+        waits.code == Some(3) && waits.err.contains("is no plain file"),
+        "{waits:?}"
+    );
+    fs::remove_file(&pipe).unwrap();
 
     fs::rename(author.path("vn.lgsp.document"), author.path("Văn bản")).unwrap();
     let nameless = author.check("");

@@ -135,8 +135,10 @@ catalogue! {
         ["lồng nhau quá {0} cấp", "giảm số cấp lồng nhau"];
     JSON_DUPLICATE_KEY: ["stands twice, and readers differ in which one they take", "write each name once"],
         ["xuất hiện hai lần; mỗi hệ thống có thể đọc một giá trị khác nhau", "ghi mỗi tên trường một lần"];
-    JSON_NUMBER_INEXACT: ["is a number that not every reader can hold exactly", "write an integer of 64 bits or 15 digits, or send it as text"],
-        ["là số mà không phải hệ thống nào cũng lưu được chính xác", "ghi số nguyên 64 bit hoặc tối đa 15 chữ số, hoặc gửi dưới dạng chuỗi"];
+    JSON_NUMBER_INEXACT: ["is a number that not every reader can hold exactly",
+         "write an integer of 64 bits or 15 digits, or send it as text"],
+        ["là số mà không phải hệ thống nào cũng lưu được chính xác",
+         "ghi số nguyên 64 bit hoặc tối đa 15 chữ số, hoặc gửi dưới dạng chuỗi"];
     JSON_SURROGATE: ["has half a character (a lone surrogate)", "write whole characters"],
         ["chứa nửa ký tự (mã thay thế đơn lẻ)", "ghi ký tự đầy đủ"];
     JSON_NUL: ["has the character U+0000", "leave it out"],
@@ -193,68 +195,91 @@ catalogue! {
         ["có ít hơn {0} phần tử", "bổ sung phần tử"];
     LIST_REPEATS: ["has an item twice", "send each item once"],
         ["có phần tử bị trùng", "gửi mỗi phần tử một lần"];
-    LIST_CONTENT: ["has too few or too many items of the kind that the contract counts", "see the contract for how many it wants"],
-        ["có quá ít hoặc quá nhiều phần tử thuộc loại mà hợp đồng dữ liệu quy định số lượng", "xem hợp đồng dữ liệu để biết số lượng"];
+    LIST_CONTENT: ["has too few or too many items of the kind that the contract counts",
+         "see the contract for how many it wants"],
+        ["có quá ít hoặc quá nhiều phần tử thuộc loại mà hợp đồng dữ liệu quy định số lượng",
+         "xem hợp đồng dữ liệu để biết số lượng"];
     OBJECT_TOO_LARGE: ["has more than {0} fields", "send fewer"],
         ["có nhiều hơn {0} trường", "gửi ít trường hơn"];
     OBJECT_TOO_SMALL: ["has fewer than {0} fields", "send more"],
         ["có ít hơn {0} trường", "bổ sung trường"];
-    TOO_MANY_FINDINGS: ["has more broken rules than are told at once ({0})", "mend these, and send it again for the others"],
+    TOO_MANY_FINDINGS: ["has more broken rules than are told at once ({0})",
+         "mend these, and send it again for the others"],
         ["có nhiều lỗi hơn số lỗi được báo trong một lần ({0})", "sửa các lỗi đã báo rồi gửi lại để kiểm tra tiếp"];
 
     // --- rules beyond a schema (rules.rs) ---
-    DOCUMENT_FIELD_EMPTY: ["is missing, empty or N/A", "fill in what stands on the document (Decree 30/2020/ND-CP, article 8)"],
+    DOCUMENT_FIELD_EMPTY: ["is missing, empty or N/A",
+         "fill in what stands on the document (Decree 30/2020/ND-CP, article 8)"],
         ["thiếu, bỏ trống hoặc ghi N/A", "ghi đúng thể thức của văn bản (Nghị định 30/2020/NĐ-CP, Điều 8)"];
     DATE_AHEAD: ["lies more than a day ahead of today", "correct the date, or the clock"],
         ["muộn hơn ngày hiện tại quá một ngày", "sửa lại ngày hoặc đồng hồ hệ thống"];
-    REPLACEMENT_WITHOUT_LIST: ["is a replacement that does not say what it replaces", "name the documents replaced (ReplacementInfoList)"],
-        ["là văn bản thay thế nhưng không nêu văn bản được thay thế", "ghi danh sách văn bản được thay thế (ReplacementInfoList)"];
-    UPDATE_WITHOUT_CHANGES: ["is an update that does not say what changes", "name what changes (BussinessDocumentInfo)"],
+    REPLACEMENT_WITHOUT_LIST: ["is a replacement that does not say what it replaces",
+         "name the documents replaced (ReplacementInfoList)"],
+        ["là văn bản thay thế nhưng không nêu văn bản được thay thế",
+         "ghi danh sách văn bản được thay thế (ReplacementInfoList)"];
+    UPDATE_WITHOUT_CHANGES: ["is an update that does not say what changes",
+         "name what changes (BussinessDocumentInfo)"],
         ["là bản cập nhật nhưng không nêu nội dung cập nhật", "ghi nội dung cập nhật (BussinessDocumentInfo)"];
-    SECRECY_MARK: ["bears a mark of state secrecy; such documents never travel here", "do not send it; tell whoever is responsible for state secrets (Decision 28/2018/QD-TTg)"],
-        ["có dấu chỉ độ mật; văn bản mật không được gửi qua hệ thống này", "không gửi; báo người phụ trách bảo vệ bí mật nhà nước (Quyết định 28/2018/QĐ-TTg)"];
+    SECRECY_MARK: ["bears a mark of state secrecy; such documents never travel here",
+         "do not send it; tell whoever is responsible for state secrets (Decision 28/2018/QD-TTg)"],
+        ["có dấu chỉ độ mật; văn bản mật không được gửi qua hệ thống này",
+         "không gửi; báo người phụ trách bảo vệ bí mật nhà nước (Quyết định 28/2018/QĐ-TTg)"];
     ANTIVIRUS_REPORT: ["is a report on malware in the header of a document", "nothing needs to be done"],
         ["là báo cáo phòng, chống mã độc dùng phần đầu của văn bản", "không cần xử lý"];
 
     // --- a contract's own files ---
     CONTRACT_FILE_MISSING: ["is not there", "add the file"],
         ["không có tệp này", "bổ sung tệp"];
-    CONTRACT_FILE_UNKNOWN: ["is no file of a contract", "keep schema.json, contract.toml, good/*.json, bad/*.json and bad/*.findings"],
-        ["không phải tệp của hợp đồng dữ liệu", "chỉ giữ schema.json, contract.toml, good/*.json, bad/*.json và bad/*.findings"];
+    CONTRACT_FILE_UNKNOWN: ["is no file of a contract",
+         "keep schema.json, contract.toml, good/*.json, bad/*.json and bad/*.findings"],
+        ["không phải tệp của hợp đồng dữ liệu",
+         "chỉ giữ schema.json, contract.toml, good/*.json, bad/*.json và bad/*.findings"];
     CONTRACT_SETTING: ["is no sound contract.toml: {0}", "see config/contracts for one that is"],
         ["contract.toml không hợp lệ: {0}", "xem mẫu trong config/contracts"];
     CONTRACT_TWICE: ["is there twice", "keep one folder for each version"],
         ["bị trùng", "mỗi phiên bản chỉ có một thư mục"];
     SAMPLE_REFUSED: ["is a good sample, and is refused: {0}", "mend the sample or the contract"],
         ["là mẫu đúng nhưng bị từ chối: {0}", "sửa mẫu hoặc hợp đồng dữ liệu"];
-    SAMPLE_FINDINGS: ["is a bad sample in which other rules are broken than it names: {0}", "write what is broken into its .findings, one `CODE /path` a line"],
-        ["là mẫu sai nhưng các lỗi khác với lỗi đã nêu: {0}", "ghi đúng các lỗi vào tệp .findings, mỗi dòng một `MÃ /đường-dẫn`"];
-    SAMPLE_MISSING: ["has no sample that is {0}", "add one: it shows what the contract means"],
+    SAMPLE_FINDINGS: ["is a bad sample in which other rules are broken than it names: {0}",
+         "write what is broken into its .findings, one `CODE /path` a line"],
+        ["là mẫu sai nhưng các lỗi khác với lỗi đã nêu: {0}",
+         "ghi đúng các lỗi vào tệp .findings, mỗi dòng một `MÃ /đường-dẫn`"];
+    SAMPLE_MISSING: ["has no sample {0}", "add one: it shows what the contract means"],
         ["không có mẫu {0}", "bổ sung mẫu để làm rõ hợp đồng dữ liệu"];
-    SCHEMA_TOO_LARGE: ["has more than {0} {1}", "say less, or split the contract"],
-        ["có nhiều hơn {0} {1}", "rút gọn hoặc tách hợp đồng dữ liệu"];
-    SCHEMA_DRAFT: ["does not name draft 2020-12", "write \"$schema\": \"https://json-schema.org/draft/2020-12/schema\""],
+    SCHEMA_TOO_LARGE: ["is beyond the bound of {0} ({1})", "say less, or split the contract"],
+        ["vượt giới hạn {0} ({1})", "rút gọn hoặc tách hợp đồng dữ liệu"];
+    SCHEMA_DRAFT: ["does not name draft 2020-12",
+         "write \"$schema\": \"https://json-schema.org/draft/2020-12/schema\""],
         ["không khai báo phiên bản 2020-12", "ghi \"$schema\": \"https://json-schema.org/draft/2020-12/schema\""];
-    SCHEMA_KEYWORD: ["is no keyword of the contracts' dialect", "correct its name, leave it out, or begin it with x- if it is for people"],
-        ["không phải từ khóa được dùng trong hợp đồng dữ liệu", "sửa tên, bỏ đi, hoặc đặt tên bắt đầu bằng x- nếu chỉ để ghi chú"];
+    SCHEMA_KEYWORD: ["is no keyword of the contracts' dialect",
+         "correct its name, leave it out, or begin it with x- if it is for people"],
+        ["không phải từ khóa được dùng trong hợp đồng dữ liệu",
+         "sửa tên, bỏ đi, hoặc đặt tên bắt đầu bằng x- nếu chỉ để ghi chú"];
     SCHEMA_VALUE: ["is not what this keyword takes", "see JSON Schema draft 2020-12"],
         ["không phải giá trị hợp lệ của từ khóa này", "xem JSON Schema bản 2020-12"];
-    SCHEMA_REFERENCE: ["refers to no schema within this file", "refer to \"#\" or \"#/$defs/<name>\"; nothing else is read"],
-        ["không trỏ tới lược đồ nào trong tệp này", "trỏ tới \"#\" hoặc \"#/$defs/<tên>\"; nguồn bên ngoài không được đọc"];
+    SCHEMA_REFERENCE: ["refers to no schema within this file",
+         "refer to \"#\" or \"#/$defs/<name>\"; nothing else is read"],
+        ["không trỏ tới lược đồ nào trong tệp này",
+         "trỏ tới \"#\" hoặc \"#/$defs/<tên>\"; nguồn bên ngoài không được đọc"];
     SCHEMA_LOOP: ["refers back to itself without going into the data", "let each turn go into a field or item"],
         ["tham chiếu vòng mà không đi sâu vào dữ liệu", "mỗi vòng phải đi vào một trường hoặc phần tử"];
-    SCHEMA_TOO_COSTLY: ["can be asked of one value more than {0} times", "refer to it from fewer places that lie over each other"],
+    SCHEMA_TOO_COSTLY: ["can be asked of one value more than {0} times",
+         "refer to it from fewer places that lie over each other"],
         ["có thể bị kiểm tra quá {0} lần trên một giá trị", "giảm số tham chiếu chồng lên nhau"];
-    SCHEMA_PATTERN: ["is no regular expression of linear time, or one too large", "leave out look-around and back references; repeat less"],
-        ["không phải biểu thức chính quy chạy trong thời gian tuyến tính, hoặc quá lớn", "bỏ look-around và tham chiếu ngược; giảm số lần lặp"];
+    SCHEMA_PATTERN: ["is no regular expression of linear time, or one too large",
+         "leave out look-around and back references; repeat less"],
+        ["không phải biểu thức chính quy chạy trong thời gian tuyến tính, hoặc quá lớn",
+         "bỏ look-around và tham chiếu ngược; giảm số lần lặp"];
     SCHEMA_FORMAT: ["is no format that is checked here", "take one of {0}, or say it by a pattern"],
         ["không phải định dạng được kiểm tra", "dùng một trong {0}, hoặc dùng pattern"];
 
     // --- what a new version breaks ({0}: the keyword, before → now; {1}: the earlier version) ---
     BREAKS_SENDERS: ["breaks senders of {1}: {0}", "widen it, or declare the break in contract.toml"],
-        ["làm bên gửi theo {1} bị từ chối: {0}", "nới lỏng, hoặc khai báo không tương thích trong contract.toml"];
-    BREAKS_UNPROVEN: ["may break senders of {1}, as the opposite cannot be shown: {0}", "write it as there, or declare the break in contract.toml"],
-        ["có thể làm bên gửi theo {1} bị từ chối vì không chứng minh được điều ngược lại: {0}", "ghi như phiên bản đó, hoặc khai báo không tương thích trong contract.toml"];
+        ["khiến bên gửi theo {1} bị từ chối: {0}", "nới lỏng, hoặc khai báo không tương thích trong contract.toml"];
+    BREAKS_UNPROVEN: ["may break senders of {1}, as the opposite cannot be shown: {0}",
+         "write it as there, or declare the break in contract.toml"],
+        ["có thể khiến bên gửi theo {1} bị từ chối vì không chứng minh được điều ngược lại: {0}",
+         "ghi như phiên bản đó, hoặc khai báo không tương thích trong contract.toml"];
     NEW_FOR_RECEIVERS: ["is new for receivers of {1}: {0}", "tell them before anybody sends it"],
         ["là nội dung mới đối với bên nhận theo {1}: {0}", "thông báo cho bên nhận trước khi gửi"];
 }

@@ -6,6 +6,7 @@
 mod narrow;
 mod old;
 mod parts;
+mod same;
 mod shared;
 
 use std::collections::HashSet;
@@ -154,7 +155,7 @@ impl<'a> Comparison<'a> {
             return self.unproven(place, What::of("…", "", ""));
         }
         match new {
-            Value::Object(keywords) if old.parts.iter().any(|part| self.same_keywords(part, keywords)) => {}
+            Value::Object(keywords) if old.parts.iter().any(|part| self.same(part, keywords)) => {}
             Value::Object(keywords) => self.keywords(old, keywords, place),
             Value::Bool(false) => self.change(place, What::of("", "", "false")),
             Value::Null | Value::Bool(true) | Value::Number(_) | Value::String(_) | Value::Array(_) => {}

@@ -24,6 +24,16 @@ pub struct Folder {
     pub files: BTreeMap<String, Vec<u8>>,
 }
 
+impl Folder {
+    pub(crate) fn problems(&self, file: &str, broken: Vec<Broken>) -> impl Iterator<Item = Problem> {
+        broken.into_iter().map(move |broken| Problem {
+            contract: self.contract.clone(),
+            file: file.to_owned(),
+            broken,
+        })
+    }
+}
+
 /// What is wrong in one file of a contract.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
@@ -88,22 +98,12 @@ impl Contract {
     /// # Errors
     /// All that is wrong in its files; samples are not looked at.
     pub(crate) fn compile(folder: &Folder) -> Result<Self, Vec<Problem>> {
-        let mut problems = Vec::new();
-        let mut problem = |file: &str, broken: Vec<Broken>| {
-            problems.extend(broken.into_iter().map(|broken| Problem {
-                contract: folder.contract.clone(),
-                file: file.to_owned(),
-                broken,
-            }));
-        };
-        for file in folder.files.keys().filter(|file| !is_of_a_contract(file)) {
-            problem(file, vec![CONTRACT_FILE_UNKNOWN.at("/", &[])]);
-        }
+        let unknown = folder.files.keys().filter(|file| !is_of_a_contract(file));
+        let unknown = unknown.flat_map(|file| folder.problems(file, vec![CONTRACT_FILE_UNKNOWN.at("/", &[])]));
+        let mut problems: Vec<_> = unknown.collect();
         let needed = |file: &str| {
-            folder
-                .files
-                .get(file)
-                .ok_or_else(|| vec![CONTRACT_FILE_MISSING.at("/", &[])])
+            let bytes = folder.files.get(file);
+            bytes.ok_or_else(|| vec![CONTRACT_FILE_MISSING.at("/", &[])])
         };
         let settings = needed(SETTINGS).and_then(|bytes| settings(bytes));
         let compiled = needed(SCHEMA).and_then(|bytes| dialect::compile(bytes));
@@ -115,15 +115,8 @@ impl Contract {
                 validator,
             }),
             (settings, compiled) => {
-                let mut problem = |file: &str, broken: Vec<Broken>| {
-                    problems.extend(broken.into_iter().map(|broken| Problem {
-                        contract: folder.contract.clone(),
-                        file: file.to_owned(),
-                        broken,
-                    }));
-                };
-                problem(SETTINGS, settings.err().unwrap_or_default());
-                problem(SCHEMA, compiled.err().unwrap_or_default());
+                problems.extend(folder.problems(SETTINGS, settings.err().unwrap_or_default()));
+                problems.extend(folder.problems(SCHEMA, compiled.err().unwrap_or_default()));
                 Err(problems)
             }
         }

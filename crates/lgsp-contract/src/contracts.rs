@@ -72,7 +72,7 @@ impl Contracts {
     }
 
     /// By name, then version.
-    pub fn iter(&self) -> impl Iterator<Item = &Contract> {
+    pub fn iter(&self) -> impl Iterator<Item = &Contract> + Clone {
         self.by_name.values().flat_map(BTreeMap::values)
     }
 }

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use crate::catalogue::{Broken, SCHEMA_TOO_LARGE, SCHEMA_VALUE};
 use crate::json;
 pub(crate) use place::target;
-pub(crate) use walk::is_note;
+pub(crate) use walk::{Holds, holds, is_note};
 
 /// Largest schema, in bytes.
 pub const SCHEMA_BYTES_MAX: usize = 256 * 1024;
@@ -63,7 +63,7 @@ pub fn check_schema(file: &[u8]) -> Result<(), Vec<Broken>> {
 /// All that is wrong, with its place in the schema.
 pub(crate) fn compile(file: &[u8]) -> Result<(Value, Validator), Vec<Broken>> {
     if file.len() > SCHEMA_BYTES_MAX {
-        return Err(vec![SCHEMA_TOO_LARGE.at("/", &[&SCHEMA_BYTES_MAX, &"bytes"])]);
+        return Err(vec![SCHEMA_TOO_LARGE.at("/", &[&SCHEMA_BYTES_MAX, &"byte"])]);
     }
     let schema = json::read(file)?;
     let places = walk::walk(&schema)?;

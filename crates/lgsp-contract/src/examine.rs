@@ -6,7 +6,7 @@ use lgsp_types::DocumentDate;
 
 use crate::catalogue::{Broken, SAMPLE_FINDINGS, SAMPLE_MISSING, SAMPLE_REFUSED};
 use crate::compatible;
-use crate::contract::{Contract, Folder, Problem, SCHEMA, SETTINGS};
+use crate::contract::{Compatibility, Contract, Folder, Problem, SCHEMA, SETTINGS};
 use crate::contracts::Contracts;
 
 /// What was found; without problems the contracts may be used.
@@ -38,15 +38,25 @@ pub fn examine(folders: &[Folder], today: DocumentDate) -> Examined {
         }
     }
     for contract in contracts.iter() {
-        let earlier = contracts.iter().filter(|other| {
-            other.reference().name() == contract.reference().name()
-                && other.reference().version() < contract.reference().version()
-        });
-        for earlier in earlier {
+        for earlier in answers_for(contract, &contracts) {
             versions(earlier, contract, &mut examined);
         }
     }
     examined
+}
+
+/// The earlier versions that this one is held against: all, back to the last that broke with what was before it.
+fn answers_for<'a>(contract: &'a Contract, contracts: &'a Contracts) -> impl Iterator<Item = &'a Contract> {
+    let version = contract.reference().version();
+    let own = contracts
+        .iter()
+        .filter(|other| other.reference().name() == contract.reference().name());
+    let earlier = own.filter(move |other| other.reference().version() < version);
+    let breaks = earlier
+        .clone()
+        .filter(|other| other.settings.compatibility == Compatibility::None);
+    let since = breaks.map(|other| other.reference().version()).max().unwrap_or(0);
+    earlier.filter(move |other| other.reference().version() >= since)
 }
 
 fn versions(earlier: &Contract, later: &Contract, examined: &mut Examined) {
@@ -79,9 +89,9 @@ fn samples(contract: &Contract, folder: &Folder, today: DocumentDate, examined: 
         let files = folder.files.iter();
         files.filter(move |(name, _)| name.starts_with(kind) && name.ends_with(".json"))
     };
-    for (kind, word) in [("good/", "good"), ("bad/", "bad")] {
+    for kind in ["good/", "bad/"] {
         if json(kind).next().is_none() {
-            problem(kind, SAMPLE_MISSING.at("/", &[&word]));
+            problem(kind, SAMPLE_MISSING.at("/", &[&format!("{kind}*.json")]));
         }
     }
     for (name, payload) in json("good/") {

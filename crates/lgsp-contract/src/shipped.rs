@@ -167,17 +167,22 @@ fn a_later_version_is_held_against_every_earlier_one() {
     );
     assert_eq!(
         all.problems[0].broken.vi.what,
-        "làm bên gửi theo vn.lgsp.document/2 bị từ chối: maxLength: 600 → 500"
+        "khiến bên gửi theo vn.lgsp.document/2 bị từ chối: maxLength: 600 → 500"
     );
 
     let mut declared = third;
     let settings = String::from_utf8(declared.files["contract.toml"].clone()).unwrap();
     let settings = settings.replace("compatibility = \"backward\"", "compatibility = \"none\"");
     declared.files.insert("contract.toml".to_owned(), settings.into_bytes());
-    assert_eq!(
-        told(&examine(&[first, second, declared], today())),
-        Vec::<String>::new()
-    );
+    let all = [first.clone(), second.clone(), declared.clone()];
+    assert_eq!(told(&examine(&all, today())), Vec::<String>::new());
+
+    // Whoever comes after a declared break answers for what came since, not for what was before.
+    let mut fourth = next(&declared, |_| {});
+    let settings = second.files["contract.toml"].clone();
+    fourth.files.insert("contract.toml".to_owned(), settings);
+    let all = [first, second, declared, fourth];
+    assert_eq!(told(&examine(&all, today())), Vec::<String>::new());
 }
 
 #[test]

@@ -61,6 +61,17 @@ pub(crate) fn read_file(path: &Path) -> Result<Vec<u8>, ReadError> {
     read().map_err(unreadable(path))
 }
 
+/// A file of a contract; a pipe among them would let the reader wait for ever.
+fn read_plain(path: &Path) -> Result<Vec<u8>, ReadError> {
+    if !path.is_file() {
+        return Err(unreadable(path)(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "is no plain file",
+        )));
+    }
+    read_file(path)
+}
+
 fn find(folder: &Path, levels: usize, versions: &mut Vec<PathBuf>) -> Result<(), ReadError> {
     if is_version(folder) {
         versions.push(folder.to_owned());
@@ -90,10 +101,10 @@ fn read_version(folder: &Path) -> Result<Folder, ReadError> {
     for path in entries(folder)? {
         if path.is_dir() {
             for sample in entries(&path)? {
-                files.insert(format!("{}/{}", name(&path), name(&sample)), read_file(&sample)?);
+                files.insert(format!("{}/{}", name(&path), name(&sample)), read_plain(&sample)?);
             }
         } else {
-            files.insert(name(&path), read_file(&path)?);
+            files.insert(name(&path), read_plain(&path)?);
         }
     }
     Ok(Folder { contract, files })

@@ -1,12 +1,9 @@
 //! Keywords about a value as a whole: its type, its bounds, its form, and conditions that are compared as they are written.
 
-use std::collections::BTreeSet;
-
 use serde_json::{Map, Value};
 
 use super::old::{Old, names_type};
 use super::{Comparison, What, list};
-use crate::dialect::{is_note, target};
 
 /// Bounds from below: a new one must not be above the old one. With what stands where none is written.
 const LEAST: [(&str, &str, Option<f64>); 4] = [
@@ -21,6 +18,8 @@ const MOST: [(&str, &str); 4] = [
     ("maxProperties", "object"),
     ("maximum", "number"),
 ];
+/// Beyond it, floating point does not tell neighbours apart.
+const EXACT_MAX: f64 = 9e15;
 /// Conditions that have no order: they are the same, or nothing is known. Those of one row belong together.
 const CONDITIONS: [(&[&str], &str); 5] = [
     (&["not"], ""),
@@ -172,7 +171,8 @@ impl<'a> Comparison<'a> {
         let concerns = types.contains(of_type) || (of_type == "number" && types.contains("integer"));
         if let Some(now) = new.get(keyword)
             && concerns
-            && !now.as_f64().is_some_and(holds)
+            && !(now.as_f64().is_some_and(|now| now.abs() < EXACT_MAX && holds(now))
+                || old.all(keyword).any(|before| before == now))
         {
             let what = changed(keyword, old.all(keyword).next(), now);
             self.change(&format!("{place}/{keyword}"), what);
@@ -186,104 +186,23 @@ impl<'a> Comparison<'a> {
                 continue;
             };
             let concerns = of_type.is_empty() || old.types().contains(of_type);
-            let same = old.parts.iter().any(|part| {
-                keywords
-                    .iter()
-                    .all(|keyword| match (part.get(*keyword), new.get(*keyword)) {
-                        (Some(before), Some(now)) => self.same(before, now),
-                        (None, None) => true,
-                        _ => false,
-                    })
-            });
+            let same = old.parts.iter().any(|part| self.same_in(part, new, keywords));
             if concerns && !same {
                 self.unproven(&format!("{place}/{first}"), What::of(first, "", ""));
             }
         }
         let choices = list(new, "anyOf");
         if !choices.is_empty() {
-            let same = old
-                .all("anyOf")
-                .any(|before| new.get("anyOf").is_some_and(|now| self.same(before, now)));
+            let same = old.parts.iter().any(|part| self.same_in(part, new, &["anyOf"]));
             if !same && !choices.iter().any(|choice| self.holds(old, choice)) {
                 self.unproven(&format!("{place}/anyOf"), What::of("anyOf", "", ""));
             }
         }
     }
-
-    /// Do both say the same, notes aside and through references?
-    pub(super) fn same(&self, before: &'a Value, now: &'a Value) -> bool {
-        self.alike(before, now, &mut BTreeSet::new())
-    }
-
-    fn alike(&self, before: &'a Value, now: &'a Value, open: &mut BTreeSet<(usize, usize)>) -> bool {
-        let (before, now) = (referred(self.old_root, before), referred(self.new_root, now));
-        let pair = (std::ptr::from_ref(before) as usize, std::ptr::from_ref(now) as usize);
-        if !open.insert(pair) {
-            return true;
-        }
-        match (before, now) {
-            (Value::Object(before), Value::Object(now)) => self.alike_keywords(before, now, open),
-            (Value::Array(before), Value::Array(now)) => {
-                before.len() == now.len()
-                    && before
-                        .iter()
-                        .zip(now)
-                        .all(|(before, now)| self.alike(before, now, open))
-            }
-            _ => before == now,
-        }
-    }
-
-    pub(super) fn same_keywords(&self, before: &'a Map<String, Value>, now: &'a Map<String, Value>) -> bool {
-        self.alike_keywords(before, now, &mut BTreeSet::new())
-    }
-
-    fn alike_keywords(
-        &self,
-        before: &'a Map<String, Value>,
-        now: &'a Map<String, Value>,
-        open: &mut BTreeSet<(usize, usize)>,
-    ) -> bool {
-        let (before, now) = (said(before), said(now));
-        let mut pairs = before.iter().zip(&now);
-        before.len() == now.len()
-            && pairs.all(|((name, before), (other, now))| {
-                name == other
-                    && match (
-                        target_of(self.old_root, name, before),
-                        target_of(self.new_root, name, now),
-                    ) {
-                        (Some(before), Some(now)) => self.alike(before, now, open),
-                        _ => self.alike(before, now, open),
-                    }
-            })
-    }
-}
-
-/// The keywords that mean something.
-fn said(schema: &Map<String, Value>) -> Vec<(&String, &Value)> {
-    schema.iter().filter(|(keyword, _)| !is_note(keyword)).collect()
-}
-
-fn target_of<'a>(root: &'a Value, keyword: &str, value: &'a Value) -> Option<&'a Value> {
-    let reference = value.as_str().filter(|_| keyword == "$ref")?;
-    target(root, reference)
-}
-
-/// What says nothing but a reference is what it refers to.
-fn referred<'a>(root: &'a Value, mut schema: &'a Value) -> &'a Value {
-    // The dialect lets no chain of references loop.
-    while let Value::Object(keywords) = schema
-        && let [(keyword, value)] = said(keywords).as_slice()
-        && let Some(target) = target_of(root, keyword, value)
-    {
-        schema = target;
-    }
-    schema
 }
 
 /// Keywords that a listed value can be held against without its file.
-const BARE: [&str; 11] = [
+const BARE: [&str; 10] = [
     "type",
     "minLength",
     "maxLength",
@@ -294,7 +213,6 @@ const BARE: [&str; 11] = [
     "exclusiveMinimum",
     "exclusiveMaximum",
     "multipleOf",
-    "not",
 ];
 
 fn larger(one: Option<f64>, other: Option<f64>) -> Option<f64> {

@@ -70,7 +70,11 @@ impl<'a> Comparison<'a> {
             {
                 self.hold(&field_of(self.shared, old, name), schema, &place);
             }
-            self.hold(&unnamed_of(old, Some(pattern)), schema, &place);
+            // A name may fit both patterns.
+            for (_, before) in patterns_of(old).filter(|(known, _)| *known != pattern) {
+                self.hold(&[before], schema, &place);
+            }
+            self.hold(&unnamed_of(self.old_root, old, Some(pattern)), schema, &place);
         }
         if let Some(schema) = new.get("propertyNames") {
             let before: Vec<&Value> = old.all("propertyNames").collect();
@@ -113,12 +117,10 @@ impl<'a> Comparison<'a> {
                     self.hold(&before, schema, &place);
                 }
             }
-            for (pattern, before) in old.all("patternProperties").filter_map(Value::as_object).flatten() {
-                if !patterns.contains(&pattern.as_str()) {
-                    self.hold(&[before], schema, &place);
-                }
+            for (_, before) in patterns_of(old).filter(|(pattern, _)| !patterns.contains(pattern)) {
+                self.hold(&[before], schema, &place);
             }
-            self.hold(&unnamed_of(old, None), schema, &place);
+            self.hold(&unnamed_of(self.old_root, old, None), schema, &place);
         }
     }
 
@@ -145,9 +147,8 @@ impl<'a> Comparison<'a> {
                 self.hold(&item_of(old, nth), schema, &place);
             }
         }
-        if let Some(schema) = new.get("unevaluatedItems")
-            && !old.all("unevaluatedItems").any(|before| before == schema)
-        {
+        // What is left depends on what was taken; a part that is the same as a whole was seen before.
+        if new.contains_key("unevaluatedItems") {
             self.unproven(
                 &format!("{place}/unevaluatedItems"),
                 What::of("unevaluatedItems", "", ""),
@@ -187,22 +188,28 @@ fn field_of<'a>(shared: &Shared, old: &Old<'a>, name: &str) -> Vec<&'a Value> {
     all
 }
 
+fn patterns_of<'a>(old: &Old<'a>) -> impl Iterator<Item = (&'a str, &'a Value)> {
+    old.parts.iter().flat_map(|part| named(part, "patternProperties"))
+}
+
 /// All that it says of a field that it does not name, of this pattern or of none.
-fn unnamed_of<'a>(old: &Old<'a>, pattern: Option<&str>) -> Vec<&'a Value> {
-    let mut all = Vec::new();
-    for part in &old.parts {
-        let by_pattern = named(part, "patternProperties").find(|(known, _)| Some(*known) == pattern);
-        all.extend(
-            by_pattern
-                .map(|(_, schema)| schema)
-                .or_else(|| part.get("additionalProperties")),
-        );
-        all.extend(
-            part.get("unevaluatedProperties")
-                .filter(|schema| **schema == Value::Bool(false)),
-        );
-    }
-    all
+fn unnamed_of<'a>(root: &'a Value, old: &Old<'a>, pattern: Option<&str>) -> Vec<&'a Value> {
+    let of_part = |part: &'a Map<String, Value>| {
+        let mut by_pattern = named(part, "patternProperties").filter(|(known, _)| Some(*known) == pattern);
+        let said = by_pattern.next().map(|(_, schema)| schema);
+        let closed = part.get("unevaluatedProperties").filter(|_| !opens(root, part, 0));
+        said.or_else(|| part.get("additionalProperties")).or(closed)
+    };
+    old.parts.iter().filter_map(|part| of_part(part)).collect()
+}
+
+/// Does something that it asks of the same value let fields through that nobody names?
+fn opens<'a>(root: &'a Value, schema: &'a Map<String, Value>, depth: usize) -> bool {
+    let open = ["additionalProperties", "patternProperties", "unevaluatedProperties"];
+    depth >= DEPTH_MAX
+        || in_place(root, schema)
+            .into_iter()
+            .any(|inner| open.iter().any(|keyword| inner.contains_key(*keyword)) || opens(root, inner, depth + 1))
 }
 
 fn item_of<'a>(old: &Old<'a>, nth: usize) -> Vec<&'a Value> {
@@ -229,6 +236,16 @@ fn names_of<'a>(root: &'a Value, old: &Old<'a>) -> BTreeSet<&'a str> {
 /// The names of fields in a schema and in all that it asks of the same value.
 fn gather<'a>(root: &'a Value, schema: &'a Map<String, Value>, names: &mut BTreeSet<&'a str>, depth: usize) {
     names.extend(named(schema, "properties").map(|(name, _)| name));
+    // The dialect lets no chain loop; the bound is for what costs too much to be looked at.
+    if depth < DEPTH_MAX {
+        for inner in in_place(root, schema) {
+            gather(root, inner, names, depth + 1);
+        }
+    }
+}
+
+/// The schemas that it asks of the same value.
+fn in_place<'a>(root: &'a Value, schema: &'a Map<String, Value>) -> Vec<&'a Map<String, Value>> {
     let several = ["allOf", "anyOf", "oneOf"]
         .into_iter()
         .flat_map(|keyword| list(schema, keyword));
@@ -236,21 +253,10 @@ fn gather<'a>(root: &'a Value, schema: &'a Map<String, Value>, names: &mut BTree
         .into_iter()
         .filter_map(|keyword| schema.get(keyword));
     let dependent = named(schema, "dependentSchemas").map(|(_, schema)| schema);
-    let reference = schema
-        .get("$ref")
-        .and_then(Value::as_str)
-        .and_then(|reference| target(root, reference));
-    // The dialect lets no chain loop; the bound is for what costs too much to be looked at.
-    if depth < DEPTH_MAX {
-        for inner in several
-            .chain(one)
-            .chain(dependent)
-            .chain(reference)
-            .filter_map(Value::as_object)
-        {
-            gather(root, inner, names, depth + 1);
-        }
-    }
+    let reference = schema.get("$ref").and_then(Value::as_str);
+    let reference = reference.and_then(|reference| target(root, reference));
+    let all = several.chain(one).chain(dependent).chain(reference);
+    all.filter_map(Value::as_object).collect()
 }
 
 /// Does what it takes of a value depend on the value? Then nothing is known of what is left.

@@ -129,6 +129,11 @@ fn what_lets_through_less_is_named_with_its_place() {
         ),
         (json!({}), json!({"format": "date"}), "/format format: → \"date\""),
         (json!({"const": "x"}), json!({"maxLength": 0}), " \"x\" →"),
+        (
+            json!({"maximum": 9_007_199_254_740_993_u64}),
+            json!({"maximum": 9_007_199_254_740_992_u64}),
+            "/maximum maximum: 9007199254740993 → 9007199254740992",
+        ),
         (json!({}), json!({"required": ["số"]}), "/required required: → \"số\""),
     ] {
         let told = told(&old, &new);
@@ -237,6 +242,10 @@ fn schemas() -> impl Strategy<Value = Value> {
         Just(json!({"enum": [1, "a", null, true]})),
         Just(json!({"enum": ["a", {"a": 1}, []]})),
         Just(json!({"const": {"a": 1}})),
+        Just(json!({"const": {"title": 1}})),
+        Just(json!({"const": {"title": 2}})),
+        Just(json!({"not": {"const": {"title": 1}}})),
+        Just(json!({"not": {"const": {"title": 2}}})),
         Just(json!({"pattern": "a"})),
         Just(json!({"required": ["a"]})),
         Just(json!({"minProperties": 1})),
@@ -253,6 +262,19 @@ fn schemas() -> impl Strategy<Value = Value> {
             (inner.clone(), inner.clone()).prop_map(|(a, b)| json!({"allOf": [a, {"unevaluatedProperties": b}]})),
             (inner.clone(), inner.clone()).prop_map(|(a, b)| json!({"anyOf": [{"properties": {"a": a}}, {"properties": {"b": b}}], "unevaluatedProperties": false})),
             (inner.clone(), inner.clone()).prop_map(|(a, b)| json!({"prefixItems": [a], "items": b})),
+            (inner.clone(), inner.clone()).prop_map(|(a, b)| json!({"prefixItems": [a, b], "unevaluatedItems": false})),
+            inner.clone().prop_map(|a| json!({"prefixItems": [a], "unevaluatedItems": false})),
+            (inner.clone(), prop::sample::select(vec!["a", "b", "^a", "c"]))
+                .prop_map(|(a, pattern)| json!({"patternProperties": {pattern: a}, "additionalProperties": false})),
+            (inner.clone(), prop::sample::select(vec!["a", "b", "^a", "c"]))
+                .prop_map(|(a, pattern)| json!({"patternProperties": {pattern: a}, "unevaluatedProperties": false})),
+            (inner.clone(), inner.clone())
+                .prop_map(|(a, b)| json!({"anyOf": [{"additionalProperties": a}, b], "unevaluatedProperties": false})),
+            (inner.clone(), inner.clone())
+                .prop_map(|(a, b)| json!({"allOf": [{"patternProperties": {"b": a}}, b], "unevaluatedProperties": false})),
+            inner.clone().prop_map(|a| json!({"properties": {"title": a}, "type": "object"})),
+            inner.clone().prop_map(|a| json!({"not": {"properties": {"title": a}, "required": ["title"]}})),
+            inner.clone().prop_map(|a| json!({"enum": ["aa", "b", {"title": 1}], "not": a})),
             inner.clone().prop_map(|a| json!({"items": a})),
             inner.clone().prop_map(|a| json!({"contains": a})),
             inner.clone().prop_map(|a| json!({"not": a})),
@@ -277,7 +299,7 @@ fn values() -> impl Strategy<Value = Value> {
     leaf.prop_recursive(2, 8, 3, |inner| {
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..3).prop_map(Value::from),
-            prop::collection::btree_map("a|b|ab|c", inner, 0..3).prop_map(|map| json!(map)),
+            prop::collection::btree_map("a|b|ab|c|title", inner, 0..3).prop_map(|map| json!(map)),
         ]
     })
 }

@@ -79,6 +79,28 @@ pub(crate) fn is_note(keyword: &str) -> bool {
     matches!(takes(keyword), Some(Takes::Note | Takes::Root)) || keyword == "$defs"
 }
 
+/// What the value of a keyword is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Holds {
+    Schema,
+    Schemas,
+    Named,
+    Reference,
+    Plain,
+}
+
+pub(crate) fn holds(keyword: &str) -> Holds {
+    match takes(keyword) {
+        Some(Takes::Schema(_)) => Holds::Schema,
+        Some(Takes::Schemas(_)) => Holds::Schemas,
+        Some(Takes::Named(_) | Takes::Patterns) => Holds::Named,
+        Some(Takes::Reference) => Holds::Reference,
+        Some(Takes::Root | Takes::Pattern | Takes::Format | Takes::Values | Takes::Plain | Takes::Note) | None => {
+            Holds::Plain
+        }
+    }
+}
+
 /// # Errors
 /// All that is wrong.
 pub(super) fn walk(schema: &Value) -> Result<Vec<Place>, Vec<Broken>> {
@@ -89,7 +111,7 @@ pub(super) fn walk(schema: &Value) -> Result<Vec<Place>, Vec<Broken>> {
     walk.schema(schema, String::new());
     walk.resolve();
     if walk.places.len() > PLACES_MAX {
-        walk.report(&SCHEMA_TOO_LARGE, "/", &[&PLACES_MAX, &"schemas"]);
+        walk.report(&SCHEMA_TOO_LARGE, "/", &[&PLACES_MAX, &"schema"]);
     }
     if walk.broken.is_empty() {
         Ok(walk.places)
@@ -142,7 +164,7 @@ impl Walk {
             (Takes::Format, Value::String(format)) if FORMATS.contains(&format.as_str()) => {}
             (Takes::Format, Value::String(_)) => self.report(&SCHEMA_FORMAT, &path, &[&FORMATS.join(", ")]),
             (Takes::Values, Value::Array(values)) if values.len() <= VALUES_MAX => {}
-            (Takes::Values, Value::Array(_)) => self.report(&SCHEMA_TOO_LARGE, &path, &[&VALUES_MAX, &"values"]),
+            (Takes::Values, Value::Array(_)) => self.report(&SCHEMA_TOO_LARGE, &path, &[&VALUES_MAX, &"enum"]),
             (Takes::Schema(hands), schema) => {
                 if keyword.starts_with("unevaluated") {
                     self.place(index).asks_twice = true;
