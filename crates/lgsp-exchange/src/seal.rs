@@ -13,6 +13,8 @@ use lgsp_files::Existing;
 use lgsp_ledger::{Entry, Ledger, ReadError, ReadLimit, Tenure};
 use lgsp_types::{Clock, Digest};
 use thiserror::Error;
+use tokio::runtime::Handle;
+use tokio::task::{JoinError, spawn_blocking};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error};
 
@@ -219,7 +221,9 @@ impl Sealer {
             if stopping && self.tenure.is_none() {
                 return Some(self);
             }
-            if let Err(error) = self.seal(&stop).await {
+            let (sealer, sealed) = self.seal_aside(&stop).await?;
+            self = sealer;
+            if let Err(error) = sealed {
                 error!(
                     origin = self.origin,
                     error = &error as &dyn std::error::Error,
@@ -234,6 +238,19 @@ impl Sealer {
                 return Some(self);
             }
         }
+    }
+
+    /// Seals on a thread that may block: whoever waits for a record does not wait for a disk. None: it broke off, by a mistake
+    /// of ours; then it is late, and is told as that.
+    async fn seal_aside(mut self, stop: &CancellationToken) -> Option<(Self, Result<(), SealError>)> {
+        let (runtime, stop, origin) = (Handle::current(), stop.clone(), self.origin.clone());
+        let sealing = spawn_blocking(move || {
+            let sealed = runtime.block_on(self.seal(&stop));
+            (self, sealed)
+        });
+        let broke_off =
+            |source: JoinError| error!(origin, error = &source as &dyn std::error::Error, "sealing broke off");
+        sealing.await.map_err(broke_off).ok()
     }
 
     /// Waits without polling until there is something to seal, then for the rest of the interval.

@@ -1,9 +1,11 @@
 //! Waits at the end of every partition at once, keeps what came last, and finds out when a log is no longer what it was.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -139,6 +141,22 @@ impl Tail {
 impl Follower {
     /// Runs until it is told to stop.
     pub(super) fn run(mut self) {
+        let (notes, taken) = sync_channel::<Vec<Option<Seen>>>(1);
+        let manifest = self.manifest.clone();
+        // Beside this thread: whoever waits for a record does not wait for a disk.
+        let writing = thread::Builder::new()
+            .name(String::from("ledger-seen"))
+            .spawn(move || taken.iter().for_each(|seen| write_down(&manifest, &seen)));
+        self.follow(&notes);
+        drop(notes);
+        if writing.is_ok_and(|writing| writing.join().is_err()) {
+            error!(topic = self.topic, "what was seen last is not written down any more");
+        }
+        let last = self.note();
+        write_down(&self.manifest, &last);
+    }
+
+    fn follow(&mut self, notes: &SyncSender<Vec<Option<Seen>>>) {
         let mut written = Instant::now();
         let mut fresh = false;
         let mut untold = Untold::default();
@@ -164,11 +182,11 @@ impl Follower {
                 untold.tell(&self.ends);
             }
             if fresh && written.elapsed() > WRITE_DOWN {
-                self.write_down();
-                (written, fresh) = (Instant::now(), false);
+                // One that is still being written down is followed by a later one.
+                fresh = notes.try_send(self.note()).is_err();
+                written = Instant::now();
             }
         }
-        self.write_down();
     }
 
     /// Something is wrong with a partition, the library does not say which: every one is asked for its bounds, and the
@@ -234,18 +252,23 @@ impl Follower {
         None
     }
 
-    fn write_down(&mut self) {
+    /// What was seen last of each partition.
+    fn note(&mut self) -> Vec<Option<Seen>> {
         for (partition, seen) in (0..).zip(&mut self.seen) {
             if let Some(last) = self.tail.last(partition) {
                 *seen = Some(last);
             }
         }
-        if let Err(error) = Seen::write(&self.manifest, &self.seen) {
-            warn!(
-                error = &error as &dyn std::error::Error,
-                "what was seen last could not be written down"
-            );
-        }
+        self.seen.clone()
+    }
+}
+
+fn write_down(manifest: &Path, seen: &[Option<Seen>]) {
+    if let Err(error) = Seen::write(manifest, seen) {
+        warn!(
+            error = &error as &dyn std::error::Error,
+            "what was seen last could not be written down"
+        );
     }
 }
 
