@@ -147,7 +147,7 @@ impl Kafka {
         }
     }
 
-    /// Reads one record, and what stands behind it for those who come next.
+    /// Reads one record, and its neighbours for those who come next.
     async fn read_one(&self, stretch: Stretch) -> Result<Vec<Entry>, ReadError> {
         let Stretch { partition, from, .. } = stretch;
         if let Some(entry) = self.ahead.find(partition, from) {
@@ -157,13 +157,19 @@ impl Kafka {
         if let Some(entry) = self.ahead.find(partition, from) {
             return Ok(vec![entry]);
         }
-        let brought = self
-            .read_from_log(Stretch {
-                limit: AHEAD,
-                ..stretch
-            })
-            .await?;
-        Ok(self.ahead.keep(partition, brought).into_iter().collect())
+        let around = Stretch {
+            from: ahead::begin(from),
+            limit: AHEAD,
+            ..stretch
+        };
+        // What is wrong with a neighbour is its own reader's business; large ones may leave no room for this one.
+        if let Ok(brought) = self.read_from_log(around).await {
+            self.ahead.keep(partition, brought);
+            if let Some(entry) = self.ahead.find(partition, from) {
+                return Ok(vec![entry]);
+            }
+        }
+        self.read_from_log(stretch).await
     }
 
     /// Reads where the log lies; what seems to be missing is looked for again before it is said.

@@ -20,7 +20,7 @@ use super::reader::{self, Reader};
 use crate::ledger::{Entry, ReadLimit};
 
 /// Kept for those who read as it comes: so many records of each partition, and so many bytes of all.
-const KEPT_RECORDS_MAX: usize = 4_096;
+const KEPT_RECORDS_MAX: usize = 16_384;
 const KEPT_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// Those who wait for records are woken after so many at the latest.
 const TOLD_TOGETHER_MAX: usize = 256;
