@@ -179,19 +179,34 @@ impl Spine {
         }
     }
 
-    /// A fact about a delivery in its present round.
+    /// A receiver's step with a delivery.
     fn step(&self, caller: &Caller, row: &DeliveryRow, kind: Kind, what: impl FnOnce(Delivery) -> What) -> Fact {
+        self.fact_about(row, 0, kind, Some(caller), what)
+    }
+
+    /// A fact about a delivery in its present round; `by`: whose word it is, none: the node's own.
+    pub(crate) fn fact_about(
+        &self,
+        row: &DeliveryRow,
+        attempt: u32,
+        kind: Kind,
+        by: Option<&Caller>,
+        what: impl FnOnce(Delivery) -> What,
+    ) -> Fact {
         let delivery = Delivery {
             msg_id: row.msg_id,
             addressee: row.addressee.agency.clone(),
             generation: row.generation,
-            attempt: 0,
+            attempt,
         };
         let ruling = self.rules.current();
         Fact {
             event_id: delivery.event_id(kind),
             prev: Some(row.last_event),
-            actor: self.actor(caller, ruling.registry.agency_of(&caller.system)),
+            actor: by.map_or_else(
+                || self.own_actor(),
+                |caller| self.actor(caller, ruling.registry.agency_of(&caller.system)),
+            ),
             rules: ruling.rules,
             node: self.scribe.node(),
             trace_id: None,

@@ -33,7 +33,7 @@ pub(super) struct Line {
     /// The list may hold what was not looked at.
     look: bool,
     depth: u32,
-    trying: HashMap<DeliveryId, OrderKey>,
+    /// The keys of what is being tried: of each key one delivery at most.
     busy: HashSet<OrderKey>,
     /// Not before this.
     waits: HashMap<DeliveryId, Instant>,
@@ -45,7 +45,7 @@ pub(super) struct Line {
 
 /// What a task of the line ended with.
 enum Ended {
-    Tried(DeliveryId, Became),
+    Tried(DeliveryId, OrderKey, Became),
     Probed { reached: bool },
 }
 
@@ -59,7 +59,6 @@ impl Line {
             rows: Vec::new(),
             look: true,
             depth: LOOK,
-            trying: HashMap::new(),
             busy: HashSet::new(),
             waits: HashMap::new(),
             breaker: Breaker::default(),
@@ -103,8 +102,8 @@ impl Line {
         let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
         let stands = PushLine {
             connector: connector.clone(),
-            trying: count(self.trying.len()),
-            waiting: count(self.rows.len().saturating_sub(self.trying.len())),
+            trying: count(self.busy.len()),
+            waiting: count(self.rows.len().saturating_sub(self.busy.len())),
             left_alone: self.breaker.is_open(),
             last_failure: self.last_failure.clone(),
         };
@@ -147,8 +146,7 @@ impl Line {
             self.waits.retain(|delivery, _| listed.contains(delivery));
         }
         let now = Instant::now();
-        let stands_free =
-            first_of_keys(&rows).any(|row| self.is_due(row, now) || self.trying.contains_key(&row.delivery));
+        let stands_free = first_of_keys(&rows).any(|row| self.is_due(row, now) || self.busy.contains(&row.order));
         // All that was seen waits: what is further down may not.
         self.look |= !complete && !stands_free && self.depth < LOOK_MAX;
         self.depth = if complete || stands_free {
@@ -176,18 +174,18 @@ impl Line {
             tasks.push(self.spawn(probing, Ended::Probed { reached: false }));
             return None;
         }
-        let room = self.dispatch.limits.tries_at_once_max.saturating_sub(self.trying.len());
+        let room = self.dispatch.limits.tries_at_once_max.saturating_sub(self.busy.len());
         let free = first_of_keys(&self.rows).filter(|row| self.is_due(row, now));
         let chosen: Vec<OpenDelivery> = free.take(room).cloned().collect();
         for row in chosen {
             let Some(begun) = self.try_of(&row) else { continue };
             self.busy.insert(row.order.clone());
-            self.trying.insert(row.delivery, row.order.clone());
-            let delivery = row.delivery;
-            let trying = async move { Ended::Tried(delivery, begun.run(row).await) };
-            tasks.push(self.spawn(trying, Ended::Tried(delivery, Became::Troubled)));
+            let (delivery, key) = (row.delivery, row.order.clone());
+            let broken = Ended::Tried(delivery, key.clone(), Became::Troubled);
+            let trying = async move { Ended::Tried(delivery, key, begun.run(row).await) };
+            tasks.push(self.spawn(trying, broken));
         }
-        if self.trying.len() >= self.dispatch.limits.tries_at_once_max {
+        if self.busy.len() >= self.dispatch.limits.tries_at_once_max {
             return None;
         }
         first_of_keys(&self.rows)
@@ -231,10 +229,8 @@ impl Line {
 
     fn take(&mut self, ended: Ended) {
         match ended {
-            Ended::Tried(delivery, became) => {
-                if let Some(key) = self.trying.remove(&delivery) {
-                    self.busy.remove(&key);
-                }
+            Ended::Tried(delivery, key, became) => {
+                self.busy.remove(&key);
                 self.became(delivery, became);
             }
             Ended::Probed { reached: true } => {

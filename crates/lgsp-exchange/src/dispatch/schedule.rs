@@ -96,10 +96,7 @@ mod tests {
                 .collect();
             assert_eq!(waits.len(), 16);
             assert_eq!(waits[0], Duration::ZERO);
-            assert!(
-                waits.iter().sum::<Duration>() < Duration::from_hours(72 + 5),
-                "{waits:?}"
-            );
+            assert!(waits.iter().sum::<Duration>() <= LONGEST, "{waits:?}");
         }
         let short = Schedule::new(&[0, 200, 1_000]);
         assert!(short.wait(delivery(0), 3).is_none());

@@ -6,8 +6,7 @@ use std::time::Duration;
 use lgsp_registry::Connector;
 use lgsp_store::{DeliveryRow, failpoint};
 use lgsp_types::{
-    Actor, AdapterId, Caller, Delivery, DeliveryState, Fact, Kind, OpenDelivery, Push, Pushed, ReasonCode, Receiver,
-    Unavailable, What,
+    AdapterId, Caller, DeliveryState, Fact, Kind, OpenDelivery, Push, Pushed, ReasonCode, Receiver, Unavailable, What,
 };
 use tokio::time::timeout;
 use tracing::{debug, error, warn};
@@ -20,6 +19,8 @@ use crate::scribe::WriteError;
 const TRIES_EXHAUSTED: ReasonCode = ReasonCode::new("TRIES_EXHAUSTED");
 /// The far side did not answer in time; it may have the message.
 const ANSWER_LATE: ReasonCode = ReasonCode::new("ANSWER_LATE");
+/// A far side asks for no longer pause than a day.
+const AFTER_MAX: Duration = Duration::from_hours(24);
 /// Pauses before an outcome that could not be written is written again; doubled each time, up to the longest.
 const PAUSE_FIRST: Duration = Duration::from_millis(100);
 const PAUSE_LONGEST: Duration = Duration::from_secs(5);
@@ -112,29 +113,20 @@ impl Try {
     /// has ended meanwhile.
     async fn announce(&self, row: &DeliveryRow, number: u32) -> Result<bool, Unavailable> {
         let receiver = self.receiver.clone();
-        let fact = self.fact(
-            row,
-            number,
-            Kind::AttemptStarted,
-            self.dispatch.spine.own_actor(),
-            |delivery| What::AttemptStarted { delivery, receiver },
-        );
-        self.dispatch.spine.claim(row, &fact).await.map_err(Unavailable::new)?;
-        let now = self
-            .dispatch
-            .spine
-            .store
-            .delivery(row.delivery)
-            .await
-            .map_err(Unavailable::new)?;
+        let spine = &self.dispatch.spine;
+        let fact = spine.fact_about(row, number, Kind::AttemptStarted, None, |delivery| {
+            What::AttemptStarted { delivery, receiver }
+        });
+        spine.claim(row, &fact).await.map_err(Unavailable::new)?;
+        let now = spine.store.delivery(row.delivery).await.map_err(Unavailable::new)?;
         Ok(now.is_some_and(|now| now.state == row.state && now.generation == row.generation))
     }
 
     async fn settle(&self, row: &DeliveryRow, number: u32, pushed: Pushed) -> Result<Became, Unavailable> {
-        let receiver = self.receiver.clone();
+        let (spine, receiver, far_side) = (&self.dispatch.spine, self.receiver.clone(), self.far_side());
         match pushed {
             Pushed::Done(evidence) => {
-                let fact = self.fact(row, 0, Kind::Delivered, self.far_side(), |delivery| What::Delivered {
+                let fact = spine.fact_about(row, 0, Kind::Delivered, far_side.as_ref(), |delivery| What::Delivered {
                     delivery,
                     receiver,
                     evidence,
@@ -144,28 +136,21 @@ impl Try {
             }
             Pushed::Refused(reason) => {
                 debug!(delivery.id = %row.delivery, reason = reason.as_str(), "the far side refuses a delivery");
-                self.dead_letter(row, self.far_side(), reason).await?;
+                self.dead_letter(row, far_side.as_ref(), reason).await?;
                 Ok(Became::Ended { reached: true })
             }
             Pushed::TryAgain { reason, after } => {
                 debug!(delivery.id = %row.delivery, number, reason = reason.as_str(), "a try failed");
                 let told = reason.clone();
-                let fact = self.fact(
-                    row,
-                    number,
-                    Kind::AttemptFailed,
-                    self.dispatch.spine.own_actor(),
-                    |delivery| What::AttemptFailed {
-                        delivery,
-                        receiver,
-                        reason,
-                    },
-                );
+                let fact = spine.fact_about(row, number, Kind::AttemptFailed, None, |delivery| What::AttemptFailed {
+                    delivery,
+                    receiver,
+                    reason,
+                });
                 self.record(row, &fact).await?;
                 let wait = self.schedule.wait(row.delivery, number);
                 if wait.is_none() {
-                    self.dead_letter(row, self.dispatch.spine.own_actor(), TRIES_EXHAUSTED)
-                        .await?;
+                    self.dead_letter(row, None, TRIES_EXHAUSTED).await?;
                 }
                 // What the far side asks for, where that is longer.
                 let wait = wait.map(|wait| after.map_or(wait, |after| after.min(AFTER_MAX).max(wait)));
@@ -174,9 +159,10 @@ impl Try {
         }
     }
 
-    async fn dead_letter(&self, row: &DeliveryRow, actor: Actor, reason: ReasonCode) -> Result<(), Unavailable> {
+    async fn dead_letter(&self, row: &DeliveryRow, by: Option<&Caller>, reason: ReasonCode) -> Result<(), Unavailable> {
         let receiver = Some(self.receiver.clone());
-        let fact = self.fact(row, 0, Kind::DeadLettered, actor, |delivery| What::DeadLettered {
+        let spine = &self.dispatch.spine;
+        let fact = spine.fact_about(row, 0, Kind::DeadLettered, by, |delivery| What::DeadLettered {
             delivery,
             receiver,
             reason,
@@ -185,40 +171,10 @@ impl Try {
     }
 
     /// The far side's own word is recorded as its system's.
-    fn far_side(&self) -> Actor {
-        let spine = &self.dispatch.spine;
-        let Ok(adapter) = AdapterId::parse(self.connector.adapter.as_str()) else {
-            return spine.own_actor();
-        };
+    fn far_side(&self) -> Option<Caller> {
+        let adapter = AdapterId::parse(self.connector.adapter.as_str()).ok()?;
         let system = self.connector.system.clone();
-        let agency = spine.ruling().registry.agency_of(&system);
-        spine.actor(&Caller { system, adapter }, agency)
-    }
-
-    fn fact(
-        &self,
-        row: &DeliveryRow,
-        attempt: u32,
-        kind: Kind,
-        actor: Actor,
-        what: impl FnOnce(Delivery) -> What,
-    ) -> Fact {
-        let delivery = Delivery {
-            msg_id: row.msg_id,
-            addressee: row.addressee.agency.clone(),
-            generation: row.generation,
-            attempt,
-        };
-        let spine = &self.dispatch.spine;
-        Fact {
-            event_id: delivery.event_id(kind),
-            prev: Some(row.last_event),
-            actor,
-            rules: spine.ruling().rules,
-            node: spine.scribe.node(),
-            trace_id: None,
-            what: what(delivery),
-        }
+        Some(Caller { system, adapter })
     }
 
     /// Appends what became of a try, again and again until it is certain, or the node stops: then it is tried anew at the next
@@ -243,6 +199,3 @@ impl Try {
         }
     }
 }
-
-/// A far side asks for no longer pause than a day.
-const AFTER_MAX: Duration = Duration::from_hours(24);
