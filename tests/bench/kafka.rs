@@ -8,7 +8,7 @@ use tokio::runtime::Runtime;
 
 use super::stream::{self, Receiver};
 use super::support::{Home, Node, run, to_lgsp};
-use super::tell;
+use super::{spread, tell};
 
 const ROUNDS: usize = 3;
 const BYTES: usize = 2048;
@@ -172,7 +172,7 @@ fn sending(bench: &Bench, name: &str, fail_point: Option<&str>) {
     );
     println!(
         "  of it the node's processor time: {:.0} us a message",
-        median(&costs[1..])
+        spread(&costs[1..]).0
     );
     let large_bare = [per_second(STREAMS * 250, all)];
     tell(
@@ -214,7 +214,7 @@ fn receiving(bench: &Bench, node: &Node) {
     );
     println!(
         "  of it the node's processor time: {:.0} us a message",
-        median(&costs[1..])
+        spread(&costs[1..]).0
     );
 }
 
@@ -277,12 +277,6 @@ fn settings(cluster: &Cluster) -> Settings {
         queue_records_max: 20_000,
         queue_kib_max: 65_536,
     }
-}
-
-fn median(values: &[f64]) -> f64 {
-    let mut sorted = values.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    sorted[sorted.len() / 2]
 }
 
 fn per_second(count: usize, took: Duration) -> f64 {

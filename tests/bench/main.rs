@@ -139,13 +139,15 @@ fn what_grpc_and_kafka_cost() {
     kafka::measure();
 }
 
+/// Median, least and most.
+fn spread(values: &[f64]) -> (f64, f64, f64) {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    (sorted[sorted.len() / 2], sorted[0], sorted[sorted.len() - 1])
+}
+
 /// One row: medians, spread, ratio of the medians.
 fn tell(what: &str, ours: &[f64], floor: &str, theirs: &[f64]) {
-    let spread = |rates: &[f64]| {
-        let mut sorted = rates.to_vec();
-        sorted.sort_by(f64::total_cmp);
-        (sorted[sorted.len() / 2], sorted[0], sorted[sorted.len() - 1])
-    };
     let ((median, least, most), (floor_median, floor_least, floor_most)) = (spread(ours), spread(theirs));
     println!(
         "{what:<34} {median:>9.0} ({least:.0}-{most:.0})   {floor:<22} {floor_median:>9.0} ({floor_least:.0}-{floor_most:.0})   ratio {:.2}",

@@ -264,6 +264,16 @@ async fn call_in_time(socket: &Path, method: Method, path: &str, asked: Option<&
     }
 }
 
+/// The list of this name in an answer; empty if there is none.
+pub(crate) fn list<'a>(answer: &'a Value, name: &str) -> &'a [Value] {
+    answer.get(name).and_then(Value::as_array).map_or(&[], Vec::as_slice)
+}
+
+/// The text of this name in an answer; empty if there is none.
+pub(crate) fn text<'a>(answer: &'a Value, name: &str) -> &'a str {
+    answer.get(name).and_then(Value::as_str).unwrap_or_default()
+}
+
 fn percent(text: &str) -> String {
     text.bytes().fold(String::new(), |mut out, byte| {
         if byte.is_ascii_alphanumeric() {

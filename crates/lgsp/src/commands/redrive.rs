@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::{Failure, NodeArguments};
 use crate::home::Home;
-use crate::operations::{self, AskError};
+use crate::operations::{self, AskError, list, text};
 
 /// Gives dead letters another round of tries: those that are named, or all that fit; the latest 1,000 are looked at
 #[derive(Debug, Args)]
@@ -54,11 +54,7 @@ impl Redrive {
     async fn redrive(&self, socket: &Path) -> Result<ExitCode, Failure> {
         let answer = operations::ask(socket, "/v1/dead-letters", None).await;
         let answer = answer.map_err(Failure::cannot)?;
-        let letters = answer
-            .get("dead_letters")
-            .and_then(Value::as_array)
-            .cloned()
-            .unwrap_or_default();
+        let letters = list(&answer, "dead_letters");
         let (mut found, mut left) = (0_u32, 0_u32);
         for letter in letters.iter().filter(|letter| self.fits(letter)) {
             found += 1;
@@ -117,8 +113,4 @@ impl Redrive {
 
 fn is(letter: &Value, id: &DeliveryId) -> bool {
     text(letter, "delivery") == id.to_string()
-}
-
-fn text<'a>(letter: &'a Value, name: &str) -> &'a str {
-    letter.get(name).and_then(Value::as_str).unwrap_or_default()
 }

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::{Failure, NodeArguments};
 use crate::home::Home;
-use crate::operations;
+use crate::operations::{self, list};
 
 /// Asks the node of this folder how it stands
 #[derive(Debug, Args)]
@@ -85,7 +85,7 @@ fn print(out: &mut impl Write, status: &Value) -> io::Result<()> {
             count("aliens")
         )?;
     }
-    for line in status.get("pushes").and_then(Value::as_array).into_iter().flatten() {
+    for line in list(status, "pushes") {
         let number = |name: &str| line.get(name).and_then(Value::as_u64).unwrap_or_default();
         let text = |name: &str| line.get(name).and_then(Value::as_str);
         let failure = text("last_failure").map(|reason| format!(", last failure {reason}"));

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::{Failure, NodeArguments};
 use crate::home::Home;
-use crate::operations;
+use crate::operations::{self, list, text};
 
 /// Finds messages by a document's number and notation (2451/STTTT-CNTT), its DocumentId, a DocId or a delivery's id
 #[derive(Debug, Args)]
@@ -70,14 +70,6 @@ fn save(folder: &Path, id: &str, evidence: &Value) -> io::Result<()> {
         }
     }
     Ok(())
-}
-
-fn list<'a>(value: &'a Value, name: &str) -> &'a [Value] {
-    value.get(name).and_then(Value::as_array).map_or(&[], Vec::as_slice)
-}
-
-fn text<'a>(value: &'a Value, name: &str) -> &'a str {
-    value.get(name).and_then(Value::as_str).unwrap_or_default()
 }
 
 fn print(out: &mut impl Write, message: &Value) -> io::Result<()> {
