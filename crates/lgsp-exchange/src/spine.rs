@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use lgsp_audit::{NoteKey, Record, VerifierKey};
 use lgsp_ledger::{Entry, Ledger, ReadLimit, Tenure};
 use lgsp_registry::{ConfigError, Left};
@@ -30,6 +31,7 @@ use crate::refuse::RefusalBudget;
 use crate::scribe::{Inscribed, Scribe, WriteError};
 use crate::seal::{SealError, Sealer};
 use crate::standby::Warm;
+use crate::valid::PayloadCheck;
 
 /// What a spine is made of; all of it opened by the executable.
 #[derive(Debug)]
@@ -117,6 +119,7 @@ pub struct Spine {
     pub(crate) projection: Arc<Projection>,
     pub(crate) recent: Recent,
     pub(crate) refusals: RefusalBudget,
+    pub(crate) payloads: PayloadCheck,
     tenure: Tenure,
     late_since: Vec<Arc<AtomicU64>>,
     seal_stop_after: Duration,
@@ -177,6 +180,7 @@ impl Spine {
             audit: parts.audit,
             scribe,
             refusals: RefusalBudget::new(limits.refusals_per_second_max),
+            payloads: PayloadCheck::default(),
             tenure,
             late_since,
             seal_stop_after: limits.seal_stop_after,
@@ -241,20 +245,22 @@ impl Spine {
         let import = self.rules.plan(file, text).map_err(ImportError::File)?;
         let mut changed = 0;
         for change_set in import.change_sets {
-            let event_id = EventId::of(Kind::Configured, &[&change_set.bytes]);
-            let what = What::Configured {
-                change_set: change_set.bytes,
-            };
-            self.configure(event_id, what).await?;
-            if let Some(why) = self.rules.void(event_id) {
-                return Err(ImportError::Void { why });
-            }
+            self.change(change_set.bytes).await?;
             changed += change_set.objects;
         }
         Ok(Imported {
             changed,
             left: import.left,
         })
+    }
+
+    /// Appends one change set, and answers whether it is in force.
+    pub(crate) async fn change(&self, change_set: Bytes) -> Result<(), ImportError> {
+        let event_id = EventId::of(Kind::Configured, &[&change_set]);
+        self.configure(event_id, What::Configured { change_set }).await?;
+        self.rules
+            .void(event_id)
+            .map_or(Ok(()), |why| Err(ImportError::Void { why }))
     }
 
     /// Appends to the control ledger and answers when the rules have it.

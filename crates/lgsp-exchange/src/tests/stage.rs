@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use lgsp_audit::{NoteKey, Record};
+use lgsp_contract::Folder;
 use lgsp_ledger::{Ledger, Local, ReadLimit, Tenure};
 use lgsp_store::{ObjectSettings, Objects, SqliteStore, Store};
 use lgsp_types::{
@@ -58,6 +59,15 @@ system = "sys.two"
 adapter = "edxml-vxp"
 mode = "pull"
 "#;
+
+/// The contract that is shipped.
+fn document_contract() -> Folder {
+    Folder::new(
+        ContractRef::parse("vn.lgsp.document/1").unwrap(),
+        include_bytes!("../../../../config/contracts/vn.lgsp.document/1/schema.json"),
+        include_bytes!("../../../../config/contracts/vn.lgsp.document/1/contract.toml"),
+    )
+}
 
 #[derive(Debug)]
 pub(super) struct Stage {
@@ -116,6 +126,10 @@ impl Stage {
         }
         let tenure = Tenure::always();
         let spine = Spine::start(parts, tenure.clone(), limits(), clock)
+            .await
+            .map_err(|error| chain(&error))?;
+        spine
+            .import_contracts(&[document_contract()])
             .await
             .map_err(|error| chain(&error))?;
         spine
@@ -344,6 +358,13 @@ pub(super) fn written(code: &str, path: &str) -> Written {
     }
 }
 
+/// What the contract of documents asks for, and no more; the subject tells letters apart.
+pub(super) fn letter(subject: &str) -> String {
+    format!(
+        r#"{{"id":"1","code":{{"number":"1","notation":"A"}},"promulgation":{{"date":"2026-11-24"}},"type":{{"name":"Công văn"}},"subject":"{subject}","signer":{{"full_name":"Nguyễn Văn Mẫu"}},"from":{{"code":"H44.01"}},"to":[{{"code":"H44.02"}}],"business":{{"kind":0}}}}"#
+    )
+}
+
 pub(super) fn publish(order_key: &str, idempotency_key: &str, text: &str) -> Publish {
     Publish {
         contract: ContractRef::parse("vn.lgsp.document/1").unwrap(),
@@ -357,7 +378,7 @@ pub(super) fn publish(order_key: &str, idempotency_key: &str, text: &str) -> Pub
         documents: Vec::new(),
         act: "0".to_owned(),
         due: None,
-        payload: Bytes::from(format!(r#"{{"text":"{text}"}}"#)),
+        payload: Bytes::from(letter(text)),
         objects: Vec::new(),
     }
 }
