@@ -25,6 +25,7 @@ mod kafka;
 #[cfg(test)]
 mod kill;
 #[cfg(test)]
+mod metrics;
 mod node_life;
 #[cfg(test)]
 mod rebuild;
