@@ -192,7 +192,10 @@ impl ToStatus for LimitError {
 #[must_use]
 pub fn refused(refusals: &[Refusal]) -> Status {
     // A registry's word on who may speak for whom is about rights; all else can be corrected in the call.
-    let forbids = |refusal: &&Refusal| refusal.code.as_str().starts_with("SENDER_");
+    let forbids = |refusal: &&Refusal| {
+        let code = refusal.code.as_str();
+        code.starts_with("SENDER_") || code.contains("GRANT")
+    };
     let code = match refusals.iter().find(forbids) {
         Some(_) => Code::PermissionDenied,
         None => Code::InvalidArgument,

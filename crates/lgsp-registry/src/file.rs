@@ -116,7 +116,7 @@ impl RegistryFile {
         }
         for key in tree.top.keys() {
             let what = "is nothing that a registry file knows";
-            let mend = "use `format`, `[[agency]]`, `[[system]]`, `[[connector]]` and `[[adapter]]`";
+            let mend = "use `format`, `[[agency]]`, `[[system]]`, `[[connector]]`, `[[adapter]]` and `[[grant]]`";
             errors.add(self.start(key), key, &CONFIG_FIELD, what, mend);
         }
     }

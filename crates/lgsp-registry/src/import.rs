@@ -8,7 +8,7 @@
 //! | something new | what this file made, or nothing | it is changed |
 //! | something new | the same already, made by somebody else | recorded as said by the file too |
 //! | something new | what somebody else made since | left, told |
-//! | nothing any more | a system or connector as this file made it | it is removed |
+//! | nothing any more | anything but an agency, as this file made it | it is removed |
 //! | nothing any more | an agency as this file made it | left, told: an agency is closed, not forgotten |
 //! | nothing any more | what another file has taken over | nothing: it moved |
 //! | nothing any more | what somebody else made since | left, told |
@@ -134,7 +134,9 @@ pub fn plan_import_taking(
     for change in &changes {
         after.set(&change.object, change.content.clone());
     }
-    let contradictions = check::check_all(&after);
+    let mut contradictions = check::check_all(&after);
+    let written = changes.iter().filter_map(|change| change.content.as_ref());
+    contradictions.extend(check::check_written(&after, written));
     if !contradictions.is_empty() {
         return Err(located(&file, contradictions));
     }
@@ -195,7 +197,7 @@ impl Plan<'_> {
         }
         let is_own = last.map(|last| last.event) == head;
         match (is_own, reference) {
-            (true, ObjectRef::System(_) | ObjectRef::Connector(_) | ObjectRef::Adapter(_)) => {
+            (true, ObjectRef::System(_) | ObjectRef::Connector(_) | ObjectRef::Adapter(_) | ObjectRef::Grant(_)) => {
                 self.change(reference, None)
             }
             (true, ObjectRef::Agency(_)) => self.disputed(reference, None, None, WhyLeft::AgencyGone),

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use lgsp_types::{AdapterId, AgencyId, ConnectorId, Digest, SystemId};
+use lgsp_types::{AdapterId, AgencyId, ConnectorId, Digest, GrantId, SystemId};
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
 use thiserror::Error;
 
 use crate::canonical;
+use crate::grant::Grant;
 use crate::model::{Adapter, Agency, Connector, System};
 
 /// One object, cheap to share.
@@ -19,9 +20,10 @@ pub enum Object {
     System(Arc<System>),
     Connector(Arc<Connector>),
     Adapter(Arc<Adapter>),
+    Grant(Arc<Grant>),
 }
 
-/// Which object: `agency/vp.so-tu-phap`, `system/..`, `connector/..`, `adapter/..`.
+/// Which object: `agency/vp.so-tu-phap`, `system/..`, `connector/..`, `adapter/..`, `grant/..`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum ObjectRef {
@@ -29,6 +31,7 @@ pub enum ObjectRef {
     System(SystemId),
     Connector(ConnectorId),
     Adapter(AdapterId),
+    Grant(GrantId),
 }
 
 /// The kinds of objects; in this order they may refer to one another.
@@ -38,11 +41,12 @@ pub(crate) enum ObjectKind {
     System,
     Connector,
     Adapter,
+    Grant,
 }
 
-/// A text names no object: it is `agency/`, `system/`, `connector/` or `adapter/` and an id.
+/// A text names no object: it is `agency/`, `system/`, `connector/`, `adapter/` or `grant/` and an id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[error("is not `agency/`, `system/`, `connector/` or `adapter/` and an id")]
+#[error("is not `agency/`, `system/`, `connector/`, `adapter/` or `grant/` and an id")]
 pub struct ObjectRefError;
 
 /// Where in an object's JSON something is wrong, and what.
@@ -54,7 +58,7 @@ pub(crate) struct Misfit {
 }
 
 impl ObjectKind {
-    pub(crate) const ALL: [Self; 4] = [Self::Agency, Self::System, Self::Connector, Self::Adapter];
+    pub(crate) const ALL: [Self; 5] = [Self::Agency, Self::System, Self::Connector, Self::Adapter, Self::Grant];
 
     /// The name of its tables in a file, and of its references.
     pub(crate) const fn name(self) -> &'static str {
@@ -63,6 +67,7 @@ impl ObjectKind {
             Self::System => "system",
             Self::Connector => "connector",
             Self::Adapter => "adapter",
+            Self::Grant => "grant",
         }
     }
 
@@ -81,6 +86,7 @@ impl ObjectKind {
             Self::System => read(content).map(Object::System),
             Self::Connector => read(content).map(Object::Connector),
             Self::Adapter => read(content).map(Object::Adapter),
+            Self::Grant => read(content).map(Object::Grant),
         }
     }
 }
@@ -93,6 +99,7 @@ impl Object {
             Self::System(system) => ObjectRef::System(system.id.clone()),
             Self::Connector(connector) => ObjectRef::Connector(connector.id.clone()),
             Self::Adapter(adapter) => ObjectRef::Adapter(adapter.id.clone()),
+            Self::Grant(grant) => ObjectRef::Grant(grant.id.clone()),
         }
     }
 
@@ -102,7 +109,7 @@ impl Object {
     }
 }
 
-/// As the agency, system, connector or adapter itself.
+/// As the agency, system, connector, adapter or grant itself.
 impl Serialize for Object {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
@@ -110,6 +117,7 @@ impl Serialize for Object {
             Self::System(system) => system.as_ref().serialize(serializer),
             Self::Connector(connector) => connector.as_ref().serialize(serializer),
             Self::Adapter(adapter) => adapter.as_ref().serialize(serializer),
+            Self::Grant(grant) => grant.as_ref().serialize(serializer),
         }
     }
 }
@@ -121,6 +129,7 @@ impl ObjectRef {
             Self::System(_) => ObjectKind::System,
             Self::Connector(_) => ObjectKind::Connector,
             Self::Adapter(_) => ObjectKind::Adapter,
+            Self::Grant(_) => ObjectKind::Grant,
         }
     }
 }
@@ -132,6 +141,7 @@ impl fmt::Display for ObjectRef {
             Self::System(id) => id.as_str(),
             Self::Connector(id) => id.as_str(),
             Self::Adapter(id) => id.as_str(),
+            Self::Grant(id) => id.as_str(),
         };
         write!(out, "{}/{id}", self.kind().name())
     }
@@ -146,6 +156,7 @@ impl TryFrom<String> for ObjectRef {
             "system" => SystemId::parse(id).map(Self::System),
             "connector" => ConnectorId::parse(id).map(Self::Connector),
             "adapter" => AdapterId::parse(id).map(Self::Adapter),
+            "grant" => GrantId::parse(id).map(Self::Grant),
             _ => return Err(ObjectRefError),
         }
         .map_err(|_| ObjectRefError)
@@ -165,6 +176,7 @@ pub(crate) struct Objects {
     pub(crate) systems: BTreeMap<SystemId, Arc<System>>,
     pub(crate) connectors: BTreeMap<ConnectorId, Arc<Connector>>,
     pub(crate) adapters: BTreeMap<AdapterId, Arc<Adapter>>,
+    pub(crate) grants: BTreeMap<GrantId, Arc<Grant>>,
 }
 
 impl Objects {
@@ -174,6 +186,7 @@ impl Objects {
             ObjectRef::System(id) => self.systems.get(id).cloned().map(Object::System),
             ObjectRef::Connector(id) => self.connectors.get(id).cloned().map(Object::Connector),
             ObjectRef::Adapter(id) => self.adapters.get(id).cloned().map(Object::Adapter),
+            ObjectRef::Grant(id) => self.grants.get(id).cloned().map(Object::Grant),
         }
     }
 
@@ -186,10 +199,12 @@ impl Objects {
                 drop(self.connectors.insert(connector.id.clone(), connector));
             }
             (_, Some(Object::Adapter(adapter))) => drop(self.adapters.insert(adapter.id.clone(), adapter)),
+            (_, Some(Object::Grant(grant))) => drop(self.grants.insert(grant.id.clone(), grant)),
             (ObjectRef::Agency(id), None) => drop(self.agencies.remove(id)),
             (ObjectRef::System(id), None) => drop(self.systems.remove(id)),
             (ObjectRef::Connector(id), None) => drop(self.connectors.remove(id)),
             (ObjectRef::Adapter(id), None) => drop(self.adapters.remove(id)),
+            (ObjectRef::Grant(id), None) => drop(self.grants.remove(id)),
         }
     }
 }
@@ -205,6 +220,7 @@ mod tests {
             "system/vxp.vinhphuc.01",
             "connector/C_1",
             "adapter/vxp-1",
+            "grant/van-ban.H44",
         ] {
             assert_eq!(ObjectRef::try_from(text.to_owned()).unwrap().to_string(), text);
         }
@@ -212,7 +228,8 @@ mod tests {
             "agency",
             "agency/",
             "agency/VP",
-            "grant/x",
+            "right/x",
+            "grant/a b",
             "system/../x",
             "system/a/b",
             "",

@@ -175,7 +175,11 @@ impl Registry {
     }
 
     /// The codes that mean this agency on this day.
-    fn codes_of<'a>(&'a self, agency: &'a Agency, day: DocumentDate) -> impl Iterator<Item = &'a AgencyCode> {
+    pub(super) fn codes_of<'a>(
+        &'a self,
+        agency: &'a Agency,
+        day: DocumentDate,
+    ) -> impl Iterator<Item = &'a AgencyCode> {
         let codes = agency.codes.iter().map(|term| &term.is);
         codes.filter(move |code| self.resolve(code, day).is_some_and(|holder| holder.id == agency.id))
     }
