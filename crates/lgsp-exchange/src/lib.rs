@@ -9,10 +9,13 @@
 //! | `redrive` | dead letters, and their next round |
 //! | `seal`, `hashes` | leaf hashes, tree, checkpoints |
 //! | `control` | configuration as facts, folded into the rules of this moment |
+//! | `configure`, `chronicle` | changing it, by file or by hand; who changed what when |
 //! | `standby` | what a node does while another holds the ledger |
 //! | `trace`, `rebuild` | finding a message and all that happened; making the store again |
 
+mod chronicle;
 mod collect;
+mod configure;
 mod control;
 mod dispatch;
 mod hashes;
@@ -33,11 +36,13 @@ mod trace;
 mod upload;
 mod watch;
 
+pub use chronicle::{ChangedObject, Event, Made};
+pub use configure::{ImportError, Imported, LeftObject, Planned};
 pub use control::{ControlError, Ruling};
 pub use dispatch::PushLimits;
 pub use project::ProjectError;
 pub use rebuild::{Rebuilt, rebuild};
 pub use redrive::{DeadLetter, RedriveError};
 pub use seal::SealError;
-pub use spine::{ImportError, Imported, Limits, Parts, Spine, StartError};
+pub use spine::{Limits, Parts, Spine, StartError};
 pub use standby::{Warm, stand_by};

@@ -9,7 +9,6 @@ use std::time::Duration;
 use async_trait::async_trait;
 use lgsp_audit::{NoteKey, Record, VerifierKey};
 use lgsp_ledger::{Entry, Ledger, ReadLimit, Tenure};
-use lgsp_registry::{ConfigError, Left};
 use lgsp_store::{Objects, Position, Store};
 use lgsp_types::{
     Accepted, AcknowledgeError, Acknowledged, Actor, AgencyId, AgencyView, Arrivals, Caller, Cause, Clock, DeliveryId,
@@ -79,28 +78,6 @@ pub enum StartError {
     Seal(#[from] SealError),
 }
 
-/// Why a configuration file was not imported.
-#[derive(Debug, Error)]
-pub enum ImportError {
-    /// Correct the file.
-    #[error("the file has {} mistakes", .0.len())]
-    File(Vec<ConfigError>),
-    /// Correct the file: together with what is configured already it makes no sense.
-    #[error("the change is void: {why}")]
-    Void { why: String },
-    #[error(transparent)]
-    Control(#[from] ControlError),
-}
-
-/// What an import did.
-#[derive(Debug)]
-pub struct Imported {
-    /// Objects that changed.
-    pub changed: usize,
-    /// Objects that somebody else changed since the last import; they wait for a decision.
-    pub left: Vec<Left>,
-}
-
 /// The exchange of one node.
 pub struct Spine {
     pub(crate) ledger: Arc<dyn Ledger>,
@@ -144,7 +121,7 @@ impl Spine {
             &tasks,
             stop.clone(),
         );
-        let rules = Rulebook::new(parts.control);
+        let rules = Rulebook::new(parts.control, parts.control_name.clone());
         rules.fold().await?;
         let (mut warm, mut late_since) = (parts.warm, Vec::new());
         let sealed = [
@@ -233,32 +210,8 @@ impl Spine {
         Ok(())
     }
 
-    /// Imports one configuration file; only objects whose text changed since its last import are touched.
-    ///
-    /// # Errors
-    /// [`ImportError`]; the rules are as before then.
-    pub async fn import(&self, file: &str, text: &str) -> Result<Imported, ImportError> {
-        let import = self.rules.plan(file, text).map_err(ImportError::File)?;
-        let mut changed = 0;
-        for change_set in import.change_sets {
-            let event_id = EventId::of(Kind::Configured, &[&change_set.bytes]);
-            let what = What::Configured {
-                change_set: change_set.bytes,
-            };
-            self.configure(event_id, what).await?;
-            if let Some(why) = self.rules.void(event_id) {
-                return Err(ImportError::Void { why });
-            }
-            changed += change_set.objects;
-        }
-        Ok(Imported {
-            changed,
-            left: import.left,
-        })
-    }
-
     /// Appends to the control ledger and answers when the rules have it.
-    async fn configure(&self, event_id: EventId, what: What) -> Result<(), ControlError> {
+    pub(crate) async fn configure(&self, event_id: EventId, what: What) -> Result<(), ControlError> {
         let fact = self.own_fact(event_id, what);
         self.scribe.write(&*self.rules.ledger, 0, &fact).await?;
         self.rules.fold().await

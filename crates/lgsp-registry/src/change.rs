@@ -1,6 +1,7 @@
 //! Change sets: what one Configured fact holds, in its one spelling as bytes. Source: exchange.md section 7.
 
 use std::collections::HashSet;
+use std::fmt;
 use std::ops::RangeInclusive;
 
 use bytes::Bytes;
@@ -28,6 +29,16 @@ pub enum Source {
     File(String),
     /// A person, by the id of the account, never the name; 1 to 128 bytes.
     Person(String),
+}
+
+/// As history tells it.
+impl fmt::Display for Source {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(name) => write!(out, "file {name}"),
+            Self::Person(account) => write!(out, "person {account}"),
+        }
+    }
 }
 
 /// One object's change.

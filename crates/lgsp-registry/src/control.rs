@@ -1,6 +1,6 @@
 //! The control ledger folded: change sets in the order of the log, each whole or void. Source: exchange.md section 7.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::fmt::Display;
 use std::sync::{Arc, OnceLock};
 
@@ -20,7 +20,8 @@ pub struct Control {
     heads: BTreeMap<ObjectRef, EventId>,
     /// What each file said at its last import.
     files: BTreeMap<String, BTreeMap<ObjectRef, Said>>,
-    applied: HashSet<EventId>,
+    /// Who made each change set that is in force, or was.
+    applied: HashMap<EventId, Source>,
     /// Made when first asked for after a change.
     registry: OnceLock<Arc<Registry>>,
 }
@@ -77,14 +78,13 @@ impl Control {
         if ChangeSet::event_id(bytes) != event_id {
             return Err(Void::ForeignId);
         }
-        if self.applied.contains(&event_id) {
+        if self.applied.contains_key(&event_id) {
             return Err(Void::Repeated);
         }
         let ChangeSet { source, changes } = ChangeSet::read(bytes)?;
         self.still_heads(&changes)?;
         let next = self.objects_after(&changes)?;
         self.objects = next;
-        self.applied.insert(event_id);
         self.registry = OnceLock::new();
         for change in changes {
             if let Source::File(file) = &source {
@@ -98,6 +98,7 @@ impl Control {
             }
             self.heads.insert(change.object, event_id);
         }
+        self.applied.insert(event_id, source);
         Ok(())
     }
 
@@ -112,6 +113,18 @@ impl Control {
     #[must_use]
     pub fn head(&self, object: &ObjectRef) -> (Option<EventId>, Option<Object>) {
         (self.heads.get(object).copied(), self.objects.get(object))
+    }
+
+    /// Who made a change set that is in force, or was; none: it is void, or unknown.
+    #[must_use]
+    pub fn source(&self, event: &EventId) -> Option<&Source> {
+        self.applied.get(event)
+    }
+
+    /// Every object that is or was.
+    #[cfg(test)]
+    pub(crate) fn heads(&self) -> impl Iterator<Item = &ObjectRef> {
+        self.heads.keys()
     }
 
     pub(crate) const fn objects(&self) -> &Objects {

@@ -147,7 +147,7 @@ pub fn plan_import_taking(
 }
 
 /// What has to be corrected in this file; only if nothing in it is wrong by itself, what another file says.
-fn located(file: &RegistryFile, contradictions: Vec<Contradiction>) -> Vec<ConfigError> {
+pub(crate) fn located(file: &RegistryFile, contradictions: Vec<Contradiction>) -> Vec<ConfigError> {
     let (mut here, elsewhere): (Vec<_>, Vec<_>) = contradictions
         .into_iter()
         .partition(|contradiction| file.objects.contains_key(&contradiction.object));

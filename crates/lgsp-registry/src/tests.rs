@@ -2,6 +2,8 @@
 
 mod shipped;
 
+pub(crate) use shipped::SHIPPED;
+
 use std::sync::Arc;
 
 use bytes::Bytes;

@@ -210,7 +210,10 @@ async fn serve_on(
     };
     let grpc = Grpc::open(&settings.grpc, home.root(), ports, Arc::clone(&clock)).await?;
     let facade = match settings.vxp.listen {
-        Some(_) => Some(Server::bind(&settings.vxp, &home.secrets(), exchange, objects, clock)?),
+        Some(_) => {
+            let clock = Arc::clone(&clock);
+            Some(Server::bind(&settings.vxp, &home.secrets(), exchange, objects, clock)?)
+        }
         None => None,
     };
     if let Some(facade) = &facade {
@@ -229,7 +232,7 @@ async fn serve_on(
     }
     let ((), (), served) = tokio::join!(
         serve_facade(facade, stop.clone(), settings.stop_grace()),
-        operations::serve(socket, Arc::clone(spine), stop.clone()),
+        operations::serve(socket, Arc::clone(spine), clock, stop.clone()),
         serve_grpc(grpc, stop, settings.stop_grace()),
     );
     // The folder says no longer that somebody serves it.

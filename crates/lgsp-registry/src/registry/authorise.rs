@@ -1,11 +1,12 @@
 //! Whether a message is let in: may this system speak for this sender now, may the sender send this to every addressee,
 //! and can each be reached?
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::HashSet;
+use std::sync::Arc;
 
 use lgsp_types::{
-    ADDRESSEES_MAX, AgencyCode, AgencyId, Caller, DocumentDate, Envelope, GrantId, Party, Publish, ReasonCode, Refusal,
-    Scheme, SystemId, UnixMs, Written,
+    ADDRESSEES_MAX, AgencyCode, AgencyId, Caller, DocumentDate, Envelope, Party, Publish, ReasonCode, Refusal, Scheme,
+    SystemId, UnixMs, Written,
 };
 
 use super::grants::{Addressed, Asked, Sending};
@@ -28,7 +29,7 @@ pub struct Authorised {
     publish: Publish,
     envelope: Envelope,
     agency: AgencyId,
-    grants: BTreeSet<GrantId>,
+    grants: Vec<Arc<Grant>>,
 }
 
 impl Authorised {
@@ -50,9 +51,9 @@ impl Authorised {
         &self.agency
     }
 
-    /// The grants that allow it; for one addressee the first that does.
+    /// The grants that allow it, each once: of an addressee the first that does.
     #[must_use]
-    pub const fn grants(&self) -> &BTreeSet<GrantId> {
+    pub fn grants(&self) -> &[Arc<Grant>] {
         &self.grants
     }
 
@@ -75,13 +76,25 @@ impl Registry {
     /// Lets a message in, or says everything that is wrong with its sender and addressees.
     ///
     /// Codes mean what they mean on `publish.codes_as_of`; whether it may be sent is decided as of `now`. A message
-    /// with one addressee that cannot be reached, or to whom no grant allows it, is refused whole. Source: exchange.md sections 2 and 3; V2 and V3 of
-    /// vietnam.md 1.16.
+    /// with one addressee that cannot be reached, or to whom no grant allows it, is refused whole. Source: exchange.md
+    /// sections 2 and 3; V2 and V3 of vietnam.md 1.16.
     ///
     /// # Errors
     /// Every [`Refusal`], each with the code as written and its path: the caller corrects them and sends again.
     pub fn authorise(&self, caller: &Caller, publish: Publish, now: UnixMs) -> Result<Authorised, Vec<Refusal>> {
-        let today = now.day_in_vietnam();
+        self.authorise_on(caller, publish, now.day_in_vietnam())
+    }
+
+    /// As [`Registry::authorise`], of a message that were accepted on this day.
+    ///
+    /// # Errors
+    /// As [`Registry::authorise`].
+    pub fn authorise_on(
+        &self,
+        caller: &Caller,
+        publish: Publish,
+        today: DocumentDate,
+    ) -> Result<Authorised, Vec<Refusal>> {
         let days = Days {
             codes: publish.codes_as_of.unwrap_or(today),
             today,
@@ -178,13 +191,15 @@ impl Registry {
         sending: Option<&Sending<'a>>,
         days: Days,
         refusals: &mut Vec<Refusal>,
-    ) -> (Vec<Party>, BTreeSet<GrantId>) {
+    ) -> (Vec<Party>, Vec<Arc<Grant>>) {
         let mut seen = HashSet::new();
-        let (mut parties, mut grants) = (Vec::new(), BTreeSet::new());
+        let (mut parties, mut grants) = (Vec::new(), Vec::<Arc<Grant>>::new());
         for written in to {
             match self.addressee(written, sending, days) {
                 Ok((party, grant)) => {
-                    grants.extend(grant.map(|grant| grant.id.clone()));
+                    let is_new = |grant: &&Arc<Grant>| !grants.iter().any(|known| Arc::ptr_eq(known, grant));
+                    let grant = grant.filter(is_new).cloned();
+                    grants.extend(grant);
                     if seen.insert(party.agency.clone()) {
                         parties.push(party);
                     }
@@ -200,7 +215,7 @@ impl Registry {
         to: &'a Written,
         sending: Option<&Sending<'a>>,
         days: Days,
-    ) -> Result<(Party, Option<&'a Grant>), Refusal> {
+    ) -> Result<(Party, Option<&'a Arc<Grant>>), Refusal> {
         let code = &to.code;
         let Some(agency) = self.resolve(code, days.codes) else {
             let what = self.unknown_code("addressee", code, days.codes);

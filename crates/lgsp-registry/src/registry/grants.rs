@@ -136,11 +136,11 @@ impl Registry {
     ///
     /// # Errors
     /// A [`Refusal`] with the path of the addressee: which rule refused, and what would allow it.
-    pub(super) fn granted<'a>(&'a self, sending: &Sending<'a>, to: Addressed<'a>) -> Result<&'a Grant, Refusal> {
+    pub(super) fn granted<'a>(&'a self, sending: &Sending<'a>, to: Addressed<'a>) -> Result<&'a Arc<Grant>, Refusal> {
         let granted = sending.of.and_then(|of| {
             let mut reaching = self.covering_addressee(of, to, sending.asked.today);
             let at = reaching.find(|at| sending.fits.get(*at) == Some(&true))?;
-            of.get(at)
+            of.grants.get(at)
         });
         granted.ok_or_else(|| self.not_granted(sending, to))
     }

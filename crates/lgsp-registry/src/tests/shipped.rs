@@ -18,6 +18,9 @@ const SYSTEMS: (&str, &str) = (
     include_str!("../../../../config/registry/systems.toml.example"),
 );
 
+/// Everything under config/registry, the example too.
+pub(crate) const SHIPPED: [(&str, &str); 3] = [PHU_THO, VINH_PHUC, SYSTEMS];
+
 fn shipped() -> Control {
     // By name, as a node takes the files of a folder.
     control(&[PHU_THO, VINH_PHUC])

@@ -137,7 +137,11 @@ fn what_a_grant_names_may_be_sent_on_its_days_and_no_other() {
     let message = publish("vn.lgsp.report/2 statistics H44.10 H44.14");
     let allowed = authorise(&control, "khcn.dms", message, "2026-06-01").unwrap();
     assert_eq!(
-        allowed.grants().iter().map(GrantId::as_str).collect::<Vec<_>>(),
+        allowed
+            .grants()
+            .iter()
+            .map(|grant| grant.id.as_str())
+            .collect::<Vec<_>>(),
         ["reports.2026"]
     );
 }
