@@ -20,7 +20,7 @@ const ROUNDS_MAX: usize = 3;
 #[derive(Debug, Error)]
 pub enum ImportError {
     /// Correct the file.
-    #[error("the file has {} mistakes", .0.len())]
+    #[error("nothing of it was taken")]
     File(Vec<ConfigError>),
     /// Look at what it is now, and decide again.
     #[error("{object} was changed meanwhile by {}, at {}; look at it again and change that", made.by, made.at)]

@@ -7,7 +7,7 @@ pub(crate) use shipped::SHIPPED;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use lgsp_types::{AgencyId, CodePattern, ConnectorId, ContractRef, DocumentDate, EventId, GrantId, SystemId};
+use lgsp_types::{AgencyId, CodePattern, ConnectorId, DocumentDate, EventId, GrantId, SystemId};
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 use proptest::strategy::ValueTree;

@@ -413,5 +413,8 @@ async fn import(settings: &Settings, spine: &Spine) -> Result<(), NodeError> {
             }
         }
     }
+    if spine.ruling().registry.grants_nothing() {
+        warn!("the registry has no grant: every message will be refused");
+    }
     Ok(())
 }

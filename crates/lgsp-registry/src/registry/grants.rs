@@ -197,6 +197,12 @@ impl Registry {
         no_grant(asked, to, &hint.unwrap_or_default())
     }
 
+    /// Whether there is no grant at all: then everything is refused.
+    #[must_use]
+    pub fn grants_nothing(&self) -> bool {
+        self.grants.of.is_empty()
+    }
+
     /// The grants of a contract that are in force on this day; of those only that let the agency `from` send, or be sent by
     /// `to`, where they are named. By id.
     #[must_use]

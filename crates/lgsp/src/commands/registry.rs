@@ -11,7 +11,7 @@ use lgsp_registry::{FILE_MAX_BYTES, ObjectRef};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{Failure, NodeArguments};
+use super::{Failure, NO, NodeArguments};
 use crate::home::Home;
 use crate::operations::registry::{Apply, Edit, Taking, Which};
 use crate::operations::{self, AskError, list, text};
@@ -73,75 +73,92 @@ fn reference(text: &str) -> Result<ObjectRef, String> {
 
 impl Registry {
     pub(super) fn run(self) -> Result<ExitCode, Failure> {
-        let asking = Asking::of(&self.node)?;
-        let out = &mut io::stdout().lock();
+        let telling = Telling {
+            node: Asking::of(&self.node)?,
+            json: self.json,
+        };
         match self.act {
-            Act::Diff { file, take } => {
-                let answer = asking.ask("apply", &question(&file, take, true)?)?;
-                let found = list(&answer, "changes").len() + list(&answer, "left").len();
-                if self.json {
-                    writeln!(out, "{answer:#}")?;
-                } else {
-                    print_plan(out, &answer)?;
-                    print_sum(out, &answer, "would change")?;
-                }
-                Ok(if found == 0 {
-                    ExitCode::SUCCESS
-                } else {
-                    ExitCode::from(super::NO)
-                })
-            }
-            Act::Apply { file, object: true, .. } => {
-                let edit = Edit { text: read(&file)? };
-                let answer = asking.ask("edit", &edit)?;
-                if self.json {
-                    writeln!(out, "{answer:#}")?;
-                } else {
-                    writeln!(out, "applied: {}", made(answer.get("made").unwrap_or(&Value::Null)))?;
-                }
-                Ok(ExitCode::SUCCESS)
-            }
-            Act::Apply { file, take, .. } => {
-                let answer = asking.ask("apply", &question(&file, take, false)?)?;
-                if self.json {
-                    writeln!(out, "{answer:#}")?;
-                } else {
-                    print_plan(out, &answer)?;
-                    list(&answer, "made")
-                        .iter()
-                        .try_for_each(|event| writeln!(out, "applied: {}", made(event)))?;
-                    print_sum(out, &answer, "changed")?;
-                }
-                match list(&answer, "left").len() {
-                    0 => Ok(ExitCode::SUCCESS),
-                    left => Err(Failure::no(format!(
-                        "{left} objects were changed elsewhere and are left: decide with --take file or --take ledger"
-                    ))),
-                }
-            }
-            Act::History { object } => {
-                let answer = asking.ask("history", &Which { object: object.clone() })?;
-                let events = list(&answer, "events");
-                if self.json {
-                    writeln!(out, "{answer:#}")?;
-                } else {
-                    events.iter().try_for_each(|event| print_event(out, event))?;
-                }
-                match object {
-                    Some(object) if events.is_empty() => Err(Failure::no(format!("there never was a {object}"))),
-                    Some(_) | None => Ok(ExitCode::SUCCESS),
-                }
-            }
-            Act::Show { object } => {
-                let answer = asking.ask("show", &Which { object: Some(object) })?;
-                if self.json {
-                    writeln!(out, "{answer:#}")?;
-                } else {
-                    writeln!(out, "# {}", made(answer.get("made").unwrap_or(&Value::Null)))?;
-                    write!(out, "{}", text(&answer, "text"))?;
-                }
-                Ok(ExitCode::SUCCESS)
-            }
+            Act::Diff { file, take } => telling.diff(&file, take),
+            Act::Apply { file, object: true, .. } => telling.apply_object(&file),
+            Act::Apply { file, take, .. } => telling.apply(&file, take),
+            Act::History { object } => telling.history(object),
+            Act::Show { object } => telling.show(object),
+        }
+    }
+}
+
+/// Asks, and prints the answers.
+struct Telling {
+    node: Asking,
+    json: bool,
+}
+
+impl Telling {
+    fn diff(&self, file: &Path, take: Option<Taking>) -> Result<ExitCode, Failure> {
+        let answer = self.node.ask("apply", &question(file, take, true)?)?;
+        self.print(&answer, |out| {
+            print_plan(out, &answer)?;
+            print_sum(out, &answer, "would change")
+        })?;
+        let found = list(&answer, "changes").len() + list(&answer, "left").len();
+        Ok(if found == 0 {
+            ExitCode::SUCCESS
+        } else {
+            ExitCode::from(NO)
+        })
+    }
+
+    fn apply(&self, file: &Path, take: Option<Taking>) -> Result<ExitCode, Failure> {
+        let answer = self.node.ask("apply", &question(file, take, false)?)?;
+        self.print(&answer, |out| {
+            print_plan(out, &answer)?;
+            let mut sets = list(&answer, "made").iter();
+            sets.try_for_each(|set| writeln!(out, "applied: {}", made(set)))?;
+            print_sum(out, &answer, "changed")
+        })?;
+        match list(&answer, "left").len() {
+            0 => Ok(ExitCode::SUCCESS),
+            _ => Err(Failure::no(
+                "what was changed elsewhere is left: decide with --take file or --take ledger",
+            )),
+        }
+    }
+
+    fn apply_object(&self, file: &Path) -> Result<ExitCode, Failure> {
+        let answer = self.node.ask("edit", &Edit { text: read(file)? })?;
+        let set = answer.get("made").unwrap_or(&Value::Null);
+        self.print(&answer, |out| writeln!(out, "applied: {}", made(set)))?;
+        Ok(ExitCode::SUCCESS)
+    }
+
+    fn history(&self, object: Option<ObjectRef>) -> Result<ExitCode, Failure> {
+        let which = Which { object };
+        let answer = self.node.ask("history", &which)?;
+        let events = list(&answer, "events");
+        self.print(&answer, |out| {
+            events.iter().try_for_each(|event| print_event(out, event))
+        })?;
+        match which.object {
+            Some(object) if events.is_empty() => Err(Failure::no(format!("there never was a {object}"))),
+            Some(_) | None => Ok(ExitCode::SUCCESS),
+        }
+    }
+
+    fn show(&self, object: ObjectRef) -> Result<ExitCode, Failure> {
+        let answer = self.node.ask("show", &Which { object: Some(object) })?;
+        self.print(&answer, |out| {
+            writeln!(out, "# {}", made(answer.get("made").unwrap_or(&Value::Null)))?;
+            write!(out, "{}", text(&answer, "text"))
+        })?;
+        Ok(ExitCode::SUCCESS)
+    }
+
+    fn print(&self, answer: &Value, words: impl FnOnce(&mut io::StdoutLock<'_>) -> io::Result<()>) -> io::Result<()> {
+        let mut out = io::stdout().lock();
+        if self.json {
+            writeln!(out, "{answer:#}")
+        } else {
+            words(&mut out)
         }
     }
 }

@@ -10,6 +10,7 @@ use lgsp_types::{
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
+use tracing::info;
 
 /// Where these questions go; what follows is the question's name.
 pub(super) const PATH: &str = "/v1/registry/";
@@ -99,7 +100,7 @@ pub(super) async fn answer(spine: &Spine, now: UnixMs, user: Option<u32>, reques
     };
     let answered = match question.as_str() {
         "apply" => match read(&body) {
-            Ok(asked) => Ok(apply(spine, asked).await),
+            Ok(asked) => Ok(apply(spine, user, asked).await),
             Err(answer) => Err(answer),
         },
         "edit" => match read(&body) {
@@ -133,7 +134,7 @@ fn no(what: &str) -> Answer {
     (StatusCode::NOT_FOUND, json!({ "error": what }))
 }
 
-async fn apply(spine: &Spine, asked: Apply) -> Answer {
+async fn apply(spine: &Spine, user: Option<u32>, asked: Apply) -> Answer {
     let take = match asked.take {
         None => Take::Neither,
         Some(Taking::File) => Take::File,
@@ -148,6 +149,7 @@ async fn apply(spine: &Spine, asked: Apply) -> Answer {
     }
     match spine.import_taking(&asked.file, &asked.text, take).await {
         Ok(Imported { changed, made, .. }) => {
+            info!(file = asked.file, user, changed, "a registry file was applied");
             let (changes, left) = (planned.changes, planned.left);
             let answer = json!({ "changed": changed, "changes": changes, "left": left, "made": made });
             (StatusCode::OK, answer)
