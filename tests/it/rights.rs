@@ -195,6 +195,16 @@ fn the_date_of_a_document_revives_no_grant_and_who_asks_is_told_so_before_sendin
     assert!(ask(1, &["--dated", "2026-10-15"]).contains("GRANT_EXPIRED at to[0]: "));
     assert!(ask(0, &["--as-of", "2026-10-31"]).starts_with("yes, on 2026-10-31 by vxp.test.11 for H62.11:"));
     assert!(ask(1, &["--as-of", "2026-11-01"]).contains("which ended on 2026-10-31"));
+    // The grant that was is told too.
+    let who_may = node.lgsp(&["who-may", "vn.lgsp.document/1", "--to", "H61.02"]);
+    assert_eq!(who_may.code, Some(1), "{who_may:?}");
+    assert!(
+        who_may.out.starts_with("not on 20") && who_may.out.contains(": `test.het-han`: `H62.11` may send"),
+        "{who_may:?}"
+    );
+    let then = ["--to", "H61.02", "--as-of", "2026-10-31"];
+    told(&node, 0, &[&["who-may", "vn.lgsp.document/1"], &then[..]].concat());
+    refused(&node, 1, &[&["who-may", "vn.lgsp.document/2"], &then[..]].concat());
     let purpose = [
         "allowed",
         "--from",

@@ -115,26 +115,17 @@ impl Spine {
     /// [`ImportError::File`].
     pub fn plan(&self, file: &str, text: &str, take: Take) -> Result<Planned, ImportError> {
         let folded = self.rules.folded();
-        let plan = |take| plan_import_taking(&folded.control, file, text, take).map_err(ImportError::File);
-        let import = plan(take)?;
+        let import = plan_import_taking(&folded.control, file, text, take).map_err(ImportError::File)?;
         let changes = changes_of(&import);
         let changes = changes.iter().map(|change| changed(&folded.control, change)).collect();
-        // What the file says of an object is what taking the file would make of it.
-        let wanted = if import.left.is_empty() {
-            Vec::new()
-        } else {
-            plan(Take::File).map(|import| changes_of(&import)).unwrap_or_default()
-        };
         let left = import.left.iter().map(|left| {
             let (head, present) = folded.control.head(&left.object);
-            let wanted = wanted.iter().find(|change| change.object == left.object);
-            let wanted = wanted.and_then(|change| change.content.as_ref());
             LeftObject {
                 object: left.object.clone(),
                 line: left.line,
                 why: why(left.why).to_owned(),
                 made: head.and_then(|head| self.rules.made_in(&folded, head)),
-                differences: differences(present.as_ref(), wanted),
+                differences: differences(present.as_ref(), left.wanted.as_ref()),
             }
         });
         let left = left.collect();

@@ -49,6 +49,8 @@ pub struct Left {
     /// Its line in the file; none if it stands there no more.
     pub line: Option<usize>,
     pub why: WhyLeft,
+    /// What the file says it is; none: nothing any more.
+    pub wanted: Option<Object>,
 }
 
 /// Why a file does not change an object.
@@ -222,6 +224,7 @@ impl Plan<'_> {
                 object: reference.clone(),
                 line,
                 why,
+                wanted: wanted.cloned(),
             }),
             Take::File => self.change(reference, wanted.cloned()),
             Take::Ledger => {

@@ -231,11 +231,8 @@ impl Registry {
             let mut codes = agencies.flat_map(|agency| self.codes_of(agency, day));
             to.is_none() || codes.any(|code| grant.addressees.iter().any(|pattern| pattern.matches(code)))
         };
-        let in_force = of.grants.iter().filter(|grant| grant.period().contains(day));
-        in_force
-            .filter(|grant| sends(grant) && receives(grant))
-            .cloned()
-            .collect()
+        let fitting = of.grants.iter().filter(|grant| sends(grant) && receives(grant));
+        fitting.cloned().collect()
     }
 }
 
@@ -271,24 +268,8 @@ fn no_grant(asked: &Asked<'_>, to: Addressed<'_>, hint: &str) -> Refusal {
 }
 
 fn falls_short(asked: &Asked<'_>, to: Addressed<'_>, grant: &Grant, lacks: &[Lack]) -> Refusal {
-    let (code, allowing) = match lacks.first() {
-        Some(Lack::Purpose) => (
-            PURPOSE_NOT_GRANTED,
-            "state a granted purpose if that is what it is for, or have the operator of the exchange grant this one",
-        ),
-        Some(Lack::Version) => (
-            VERSION_NOT_GRANTED,
-            "send by a granted version, or have the operator of the exchange grant this one",
-        ),
-        Some(Lack::NotYet(_)) => (
-            GRANT_NOT_YET_VALID,
-            "send from that day on, or have the operator of the exchange let the grant begin earlier",
-        ),
-        Some(Lack::Expired(_)) => (
-            GRANT_EXPIRED,
-            "have the operator of the exchange prolong the grant; the date of a document changes nothing",
-        ),
-        None => return no_grant(asked, to, ""),
+    let Some(first) = lacks.first() else {
+        return no_grant(asked, to, "");
     };
     let short: Vec<String> = lacks.iter().map(|lack| lack.told(grant)).collect();
     let what = format!(
@@ -299,10 +280,20 @@ fn falls_short(asked: &Asked<'_>, to: Addressed<'_>, grant: &Grant, lacks: &[Lac
         grant.id,
         short.join(" and ")
     );
-    Refusal::new(code, &to.to.path, what, allowing)
+    let mends: Vec<&str> = lacks.iter().map(|lack| lack.mend()).collect();
+    Refusal::new(first.code(), &to.to.path, what, mends.join(", and "))
 }
 
 impl Lack {
+    const fn code(self) -> ReasonCode {
+        match self {
+            Self::Purpose => PURPOSE_NOT_GRANTED,
+            Self::Version => VERSION_NOT_GRANTED,
+            Self::NotYet(_) => GRANT_NOT_YET_VALID,
+            Self::Expired(_) => GRANT_EXPIRED,
+        }
+    }
+
     fn told(self, grant: &Grant) -> String {
         match self {
             Self::Purpose => format!("is for {}", purposes(&grant.purposes)),
@@ -312,6 +303,21 @@ impl Lack {
             }
             Self::NotYet(from) => format!("begins on {}", from.iso_text()),
             Self::Expired(Reverse(to)) => format!("ended on {}", to.iso_text()),
+        }
+    }
+
+    const fn mend(self) -> &'static str {
+        match self {
+            Self::Purpose => {
+                "state a granted purpose if that is what it is for, or have the operator of the exchange grant this one"
+            }
+            Self::Version => "send by a granted version, or have the operator of the exchange grant this one",
+            Self::NotYet(_) => {
+                "send from that day on, or have the operator of the exchange let the grant begin earlier"
+            }
+            Self::Expired(_) => {
+                "have the operator of the exchange prolong the grant: the date of a document changes nothing"
+            }
         }
     }
 }

@@ -14,7 +14,7 @@ use crate::operations::{list, text};
 
 /// Tell by which grants a contract may be sent, in words
 ///
-/// By the registry as it stands now. Exits with 1 if there is none.
+/// By the registry as it stands now; grants of other days are told too. Exits with 1 if none is in force.
 #[derive(Debug, Args)]
 pub(crate) struct WhoMay {
     /// Of every version, as in vn.lgsp.document, or of one, as in vn.lgsp.document/1
@@ -79,19 +79,20 @@ impl WhoMay {
             as_of: self.as_of,
         };
         let answer = Asking::of(&self.node)?.ask("who-may", &asked)?;
-        let grants = list(&answer, "grants");
+        let (day, grants) = (text(&answer, "day"), list(&answer, "grants"));
         let mut out = io::stdout().lock();
         if self.json {
             writeln!(out, "{answer:#}")?;
         } else {
-            grants
-                .iter()
-                .try_for_each(|grant| writeln!(out, "{}", text(grant, "words")))?;
+            let words = |grant: &Value| text(grant, "words").to_owned();
+            grants.iter().try_for_each(|grant| writeln!(out, "{}", words(grant)))?;
+            let mut others = list(&answer, "on_other_days").iter();
+            others.try_for_each(|grant| writeln!(out, "not on {day}: {}", words(grant)))?;
         }
         if grants.is_empty() {
-            let (contract, day) = (asked.contract, text(&answer, "day"));
+            let contract = asked.contract;
             return Err(Failure::no(format!(
-                "on {day} no grant lets anybody asked for send `{contract}`"
+                "on {day} no grant lets `{contract}` be sent like that"
             )));
         }
         Ok(ExitCode::SUCCESS)

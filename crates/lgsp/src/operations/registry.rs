@@ -244,10 +244,17 @@ fn who_may(registry: &Registry, now: UnixMs, asked: &WhoMay) -> Answer {
     let allowing = grants
         .iter()
         .filter(|grant| version.as_ref().is_none_or(|it| grant.allows_contract(it)));
-    let grants: Vec<Value> = allowing
-        .map(|grant| json!({ "words": grant.to_string(), "grant": **grant }))
-        .collect();
-    (StatusCode::OK, json!({ "day": day.iso_text(), "grants": grants }))
+    let (mut grants, mut on_other_days) = (Vec::new(), Vec::new());
+    for grant in allowing {
+        let list = if grant.period().contains(day) {
+            &mut grants
+        } else {
+            &mut on_other_days
+        };
+        list.push(json!({ "words": grant.to_string(), "grant": **grant }));
+    }
+    let answer = json!({ "day": day.iso_text(), "grants": grants, "on_other_days": on_other_days });
+    (StatusCode::OK, answer)
 }
 
 /// The answer of one system that would send it under one code.

@@ -192,7 +192,8 @@ fn a_refusal_says_which_rule_refused_and_what_would_allow_it() {
             "VERSION_NOT_GRANTED",
             "`H44.10` may not send vn.lgsp.report/1 to `H44.14`: the grant `reports` comes nearest, which is for \
              vn.lgsp.report/2-3 and ended on 2025-12-31; send by a granted version, or have the operator of the exchange \
-             grant this one",
+             grant this one, and have the operator of the exchange prolong the grant: the date of a document changes \
+             nothing",
         ),
     ] {
         expect_refused(&control, call, reason, text);
@@ -211,7 +212,7 @@ fn the_date_of_a_document_revives_no_grant_that_has_expired() {
     assert_eq!(
         refusals[0].to_string(),
         "GRANT_EXPIRED at /To[1]: `H44.10` may not send vn.lgsp.report/2 to `H44.14`: the grant `reports` comes nearest, \
-         which ended on 2025-12-31; have the operator of the exchange prolong the grant; the date of a document changes \
+         which ended on 2025-12-31; have the operator of the exchange prolong the grant: the date of a document changes \
          nothing"
     );
 }
@@ -279,21 +280,21 @@ fn who_is_closed_is_sent_to_by_its_own_grant_or_by_that_of_who_follows() {
 }
 
 #[test]
-fn who_may_is_answered_by_the_grants_of_that_day() {
+fn who_may_is_answered_by_the_grants_of_a_contract() {
     let registry = with_grants(FILE_GRANTS).registry();
     let ids = |contract: &str, from: Option<&str>, to: Option<&str>, on: &str| -> Vec<String> {
         let agency = |text: &str| registry.resolve(&code(text), day(on)).unwrap();
         let grants = registry.grants(contract, from.map(agency), to.map(agency), day(on));
         grants.iter().map(|grant| grant.id.to_string()).collect()
     };
-    let report = "vn.lgsp.report";
-    assert_eq!(ids(report, None, None, "2025-08-01"), ["reports"]);
-    assert_eq!(ids(report, None, None, "2026-06-01"), ["reports.2026"]);
-    assert_eq!(ids(report, Some("H44.10"), Some("H62.14"), "2025-08-01"), ["reports"]);
+    let (report, both) = ("vn.lgsp.report", ["reports", "reports.2026"]);
+    assert_eq!(ids(report, None, None, "2025-08-01"), both);
+    assert_eq!(ids(report, Some("H44.10"), Some("H62.14"), "2025-08-01"), both);
     assert!(ids(report, Some("H44.14"), None, "2025-08-01").is_empty());
     assert!(ids(report, None, Some("H44.10"), "2025-08-01").is_empty());
     assert_eq!(ids("vn.lgsp.notice", Some("H44.14"), None, "2025-08-01"), ["tp.any"]);
     assert!(ids("vn.lgsp.notice", Some("H44.10"), None, "2025-08-01").is_empty());
+    assert!(ids("vn.lgsp.unheard", None, None, "2025-08-01").is_empty());
 }
 
 const CODES: [&str; 6] = ["H44", "H44.10", "H44.14", "H62.14", "H62.10", "000.00.11.H62"];
