@@ -181,7 +181,7 @@ impl Spine {
                         made: Box::new(made),
                     },
                     None => ImportError::Void {
-                        why: format!("{object} has no predecessor: it never was"),
+                        why: format!("there never was a {object}: take `predecessor` out to make it"),
                     },
                 }
             }

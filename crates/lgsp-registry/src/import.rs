@@ -83,8 +83,8 @@ impl fmt::Display for Left {
         }
         out.write_str(match self.why {
             WhyLeft::ChangedElsewhere => {
-                ": changed elsewhere since this file was last imported; decide which of the two is right with `lgsp registry apply \
-                 --take`"
+                ": changed elsewhere since this file was last imported; decide which of the two is right with `lgsp \
+                 registry apply --take`"
             }
             WhyLeft::AgencyGone => {
                 ": an agency that the file no longer names; put it back, closed with a last day and its successors, or \

@@ -3,6 +3,7 @@
 //! It serves `lgsp trace`, `lgsp redrive` and `lgsp registry` until the gRPC service of operations takes its place.
 
 pub(crate) mod registry;
+pub(crate) mod rights;
 
 use std::convert::Infallible;
 use std::fs::Permissions;

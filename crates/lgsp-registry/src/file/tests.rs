@@ -328,6 +328,19 @@ fn lists_and_texts_have_bounds() {
         patterns.join(",")
     );
     expect(&system, &[(5, "system[0].speaks_for", "CONFIG_TOO_LARGE")]);
+    for (count, expected) in [(100, &[][..]), (101, &[(4, "grant[0].contracts", "CONFIG_TOO_LARGE")])] {
+        let contracts: Vec<String> = (0..count).map(|at| format!("\"c{at}/1\"")).collect();
+        let grant = format!(
+            "format = 1\n[[grant]]\nid = \"g\"\ncontracts = [{}]\nsenders = [\"H44\"]\naddressees = [\"H44\"]\npurposes = [\"{}\"]\n",
+            contracts.join(","),
+            "p".repeat(64),
+        );
+        if expected.is_empty() {
+            assert!(RegistryFile::read("f.toml", &grant).is_ok());
+        } else {
+            expect(&grant, expected);
+        }
+    }
     // However many mistakes there are, a person gets no more than a hundred.
     let many = format!("format = 1\n{}", "[[agency]]\n".repeat(5000));
     assert_eq!(mistakes(&many).len(), 100);

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::registry::Asking;
 use super::{Failure, NO, NodeArguments};
-use crate::operations::registry::{Allowed as Question, WhoMay as WhoMayQuestion};
+use crate::operations::rights::{Allowed as Question, WhoMay as WhoMayQuestion};
 use crate::operations::{list, text};
 
 /// Tell by which grants a contract may be sent, in words
