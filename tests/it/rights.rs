@@ -125,6 +125,9 @@ fn a_refusal_says_what_would_allow_it_and_a_grant_that_is_applied_does_without_a
         "0 would change, 0 left"
     );
 
+    let again = told(&node, 0, &["registry", "apply", path(&file)]);
+    assert_eq!(again, "0 changed, 0 left", "once more is no harm");
+
     let grant = "`test.moi`: `H62.11` may send `vn.lgsp.document/1` to `H61.01`, for no stated purpose, always (Quyết định thử \
                  nghiệm)";
     assert_eq!(

@@ -98,8 +98,7 @@ impl Spine {
     }
 
     async fn import_once(&self, file: &str, text: &str, take: Take, done: &mut Imported) -> Result<(), ImportError> {
-        let planned = plan_import_taking(&self.rules.folded().control, file, text, take);
-        let Import { change_sets, left } = planned.map_err(ImportError::File)?;
+        let (_, Import { change_sets, left }) = self.planned(file, text, take).await?;
         done.left = left;
         for change_set in change_sets {
             let event = self.write_change_set(change_set.bytes).await?;
@@ -112,24 +111,35 @@ impl Spine {
     /// What an import would change, and what it would leave.
     ///
     /// # Errors
-    /// [`ImportError::File`].
-    pub fn plan(&self, file: &str, text: &str, take: Take) -> Result<Planned, ImportError> {
-        let folded = self.rules.folded();
-        let import = plan_import_taking(&folded.control, file, text, take).map_err(ImportError::File)?;
+    /// [`ImportError`]; nothing was to be changed.
+    pub async fn plan(&self, file: &str, text: &str, take: Take) -> Result<Planned, ImportError> {
+        let (control, import) = self.planned(file, text, take).await?;
         let changes = changes_of(&import);
-        let changes = changes.iter().map(|change| changed(&folded.control, change)).collect();
+        let changes = changes.iter().map(|change| changed(&control, change)).collect();
         let left = import.left.iter().map(|left| {
-            let (head, present) = folded.control.head(&left.object);
+            let (head, present) = control.head(&left.object);
             LeftObject {
                 object: left.object.clone(),
                 line: left.line,
                 why: why(left.why).to_owned(),
-                made: head.and_then(|head| self.rules.made_in(&folded, head)),
+                made: head.and_then(|head| self.rules.made(head)),
                 differences: differences(present.as_ref(), left.wanted.as_ref()),
             }
         });
         let left = left.collect();
         Ok(Planned { changes, left })
+    }
+
+    /// A plan, and what it was made against. A file of megabytes takes its time: nobody waits for it.
+    async fn planned(&self, file: &str, text: &str, take: Take) -> Result<(Control, Import), ImportError> {
+        let control = self.rules.folded().control.clone();
+        let (file, text) = (file.to_owned(), text.to_owned());
+        let planning = tokio::task::spawn_blocking(move || {
+            let import = plan_import_taking(&control, &file, &text, take)?;
+            Ok((control, import))
+        });
+        let planned = planning.await.map_err(|error| ControlError::Unwritten(error.into()))?;
+        planned.map_err(ImportError::File)
     }
 
     /// Changes one object, as `person` edited the text that [`Spine::object_to_edit`] gave; answers what was made.

@@ -138,7 +138,12 @@ pub fn plan_import_taking(
         after.set(&change.object, change.content.clone());
     }
     let mut contradictions = check::check_all(&after);
-    let written = changes.iter().filter_map(|change| change.content.as_ref());
+    // What says only what is there already is not written anew.
+    let is_new = |change: &&Change| control.head(&change.object).1 != change.content;
+    let written = changes
+        .iter()
+        .filter(is_new)
+        .filter_map(|change| change.content.as_ref());
     contradictions.extend(check::check_written(&after, written));
     if !contradictions.is_empty() {
         return Err(located(&file, contradictions));

@@ -370,6 +370,15 @@ fn a_grant_that_is_written_for_a_closed_agency_is_refused_and_an_older_one_holds
         "from = 2025-07-01\nto = 2026-12-31\nnames = [\"Sở Tư pháp tỉnh Phú Thọ\"]",
     );
     assert_eq!(import(&mut control, FILE, &closed), 1);
+    assert_eq!(
+        import(
+            &mut control.clone(),
+            "copy.toml",
+            &grant("senders = [\"H44.10\"]\naddressees = [\"H44.14\"]")
+        ),
+        1,
+        "what is there already may be said by another file too"
+    );
     let again = grant("senders = [\"H44.10\"]\naddressees = [\"H44.14\"]\nfrom = 2026-01-01");
     let errors = plan_import(&control, "grants.toml", &again).unwrap_err();
     assert_eq!(errors[0].code.as_str(), "CONFIG_CLOSED_AGENCY");

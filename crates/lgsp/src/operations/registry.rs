@@ -111,7 +111,7 @@ async fn apply(spine: &Spine, user: Option<u32>, asked: Apply) -> Answer {
         Some(Taking::File) => Take::File,
         Some(Taking::Ledger) => Take::Ledger,
     };
-    let planned = match spine.plan(&asked.file, &asked.text, take) {
+    let planned = match spine.plan(&asked.file, &asked.text, take).await {
         Ok(planned) => planned,
         Err(error) => return refused(&error),
     };

@@ -41,14 +41,10 @@ pub(crate) struct Allowed {
 
 pub(super) fn who_may(registry: &Registry, now: UnixMs, asked: &WhoMay) -> Answer {
     let day = asked.as_of.unwrap_or_else(|| now.day_in_vietnam());
-    let version = match asked
-        .contract
-        .contains('/')
-        .then(|| ContractRef::parse(&asked.contract))
-    {
-        Some(Ok(contract)) => Some(contract),
-        Some(Err(error)) => return wrong(&format!("`{}` {error}", asked.contract)),
-        None => None,
+    let has_version = asked.contract.contains('/');
+    let version = match has_version.then(|| ContractRef::parse(&asked.contract)).transpose() {
+        Ok(version) => version,
+        Err(error) => return wrong(&format!("`{}` {error}", asked.contract)),
     };
     let name = version.as_ref().map_or(asked.contract.as_str(), ContractRef::name);
     let mut agencies = [None, None];
