@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use lgsp_api::Told;
+use lgsp_proto::exchange::v1;
 use serde_json::Value;
 
 use crate::support::{Department, Ended, Home, INFORMATION, JUSTICE, Node, written};
@@ -361,4 +363,54 @@ fn what_a_file_and_a_person_both_changed_is_left_until_somebody_decides() {
     );
     node.stop();
     assert_eq!(node.verify(&[]).code, Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_purpose_that_is_not_granted_is_refused_by_grpc_too_and_a_granted_one_is_not() {
+    let node = Node::start_with_grpc(|home| drop(home.know_rights()));
+    let mut sender = node.exchange("system/vxp.test.11").await;
+    let letter = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../config/contracts/vn.lgsp.document/1/good/letter.json"
+    );
+    let payload = fs::read(letter).unwrap();
+    let publish = |purpose: &str, to: &[&str]| v1::PublishRequest {
+        message: Some(v1::Message {
+            contract: String::from("vn.lgsp.document/1"),
+            from: String::from("H62.11"),
+            to: to.iter().map(|code| (*code).to_owned()).collect(),
+            purpose: purpose.to_owned(),
+            idempotency_key: format!("{purpose} {to:?}"),
+            payload: payload.clone().into(),
+            ..v1::Message::default()
+        }),
+    };
+    let refused = sender
+        .publish(publish("quang-cao", &["H62.14", "H61.04", "H61.02"]))
+        .await;
+    let refused = Told::of(&refused.unwrap_err());
+    assert_eq!(
+        (refused.status.as_str(), refused.reason.as_str()),
+        ("PERMISSION_DENIED", "PURPOSE_NOT_GRANTED"),
+        "{refused:?}"
+    );
+    let said = [
+        (
+            "message.to[0]",
+            "`test.documents` comes nearest, which is for no stated purpose",
+        ),
+        (
+            "message.to[1]",
+            "`test.muc-dich` comes nearest, which is for `thong-ke`, `kiem-tra`",
+        ),
+        (
+            "message.to[2]",
+            "which is for no stated purpose and ended on 2026-10-31",
+        ),
+    ];
+    assert_eq!(refused.fields.len(), said.len(), "{refused:?}");
+    for ((path, what), (place, words)) in refused.fields.iter().zip(said) {
+        assert!(path == place && what.contains(words), "{place}: {refused:?}");
+    }
+    sender.publish(publish("thong-ke", &["H61.04"])).await.unwrap();
 }
