@@ -30,6 +30,8 @@ mod node_life;
 #[cfg(test)]
 mod rebuild;
 #[cfg(test)]
+mod rights;
+#[cfg(test)]
 mod samples;
 #[cfg(test)]
 mod story;

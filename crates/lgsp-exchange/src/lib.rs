@@ -10,10 +10,13 @@
 //! | `seal`, `hashes` | leaf hashes, tree, checkpoints |
 //! | `contracts` | versions of contracts come into force |
 //! | `control` | configuration as facts, folded into the rules of this moment |
+//! | `configure`, `chronicle` | changing it, by file or by hand; who changed what when |
 //! | `standby` | what a node does while another holds the ledger |
 //! | `trace`, `rebuild` | finding a message and all that happened; making the store again |
 
+mod chronicle;
 mod collect;
+mod configure;
 mod contracts;
 mod control;
 mod dispatch;
@@ -36,6 +39,8 @@ mod upload;
 mod valid;
 mod watch;
 
+pub use chronicle::{ChangedObject, Event, Made};
+pub use configure::{ImportError, Imported, LeftObject, Planned};
 pub use contracts::ContractsError;
 pub use control::{ControlError, Ruling};
 pub use dispatch::PushLimits;
@@ -43,5 +48,5 @@ pub use project::ProjectError;
 pub use rebuild::{Rebuilt, rebuild};
 pub use redrive::{DeadLetter, RedriveError};
 pub use seal::SealError;
-pub use spine::{ImportError, Imported, Limits, Parts, Spine, StartError};
+pub use spine::{Limits, Parts, Spine, StartError};
 pub use standby::{Warm, stand_by};

@@ -219,7 +219,10 @@ async fn serve_on(
     };
     let grpc = Grpc::open(&settings.grpc, home.root(), ports, Arc::clone(&clock)).await?;
     let facade = match settings.vxp.listen {
-        Some(_) => Some(Server::bind(&settings.vxp, &home.secrets(), exchange, objects, clock)?),
+        Some(_) => {
+            let clock = Arc::clone(&clock);
+            Some(Server::bind(&settings.vxp, &home.secrets(), exchange, objects, clock)?)
+        }
         None => None,
     };
     if let Some(facade) = &facade {
@@ -249,7 +252,7 @@ async fn serve_on(
     }
     let ((), (), (), served) = tokio::join!(
         serve_facade(facade, stop.clone(), settings.stop_grace()),
-        operations::serve(socket, Arc::clone(spine), stop.clone()),
+        operations::serve(socket, Arc::clone(spine), clock, stop.clone()),
         serve_metrics(numbers, metrics, spine, stop.clone()),
         serve_grpc(grpc, stop, settings.stop_grace()),
     );
@@ -443,6 +446,9 @@ async fn import(settings: &Settings, spine: &Spine) -> Result<(), NodeError> {
                 });
             }
         }
+    }
+    if spine.ruling().registry.grants_nothing() {
+        warn!("the registry has no grant: every message will be refused");
     }
     Ok(())
 }
