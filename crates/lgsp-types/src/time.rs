@@ -87,6 +87,20 @@ impl DocumentDate {
         self.0.to_string()
     }
 
+    /// The moment at which it begins in Vietnam.
+    #[must_use]
+    pub fn midnight(self) -> UnixMs {
+        DocumentTime(self.0.at(0, 0, 0, 0)).unix_ms()
+    }
+
+    pub(crate) const fn of(day: Date) -> Self {
+        Self(day)
+    }
+
+    pub(crate) const fn date(self) -> Date {
+        self.0
+    }
+
     /// The day before, for "valid to" of what ends when something else begins.
     #[must_use]
     pub fn yesterday(self) -> Self {
