@@ -23,8 +23,8 @@ pub use claim::{Effect, RECEIVER_FAILED, Standing, is_listed, judge, next_state}
 pub use life::{Duty, DutyKind, Flag, Life, Line, Recipient, Said, Saying, Stand, StatusCode, life};
 pub use objects::{Finished, ObjectError, ObjectSettings, Objects, StageError, Staging};
 pub use rows::{
-    AcceptedRow, Admitted, Applied, Changed, Conflict, Counts, DeliveryRow, EventRow, Found, LoggedEvent, MessageRow,
-    Position, Projected, RefusalKind, RefusalRow, Search, Timeline,
+    AcceptedRow, Admitted, Applied, Changed, Conflict, Counts, DeliveryRow, DocumentRow, EventRow, FiledPage, FiledRow,
+    Filter, Found, LoggedEvent, MessageRow, Position, Projected, Reading, RefusalKind, RefusalRow, Search, Timeline,
 };
 pub use sqlite::{OpenError, Settings, SqliteStore};
 pub use store::{Store, StoreError};

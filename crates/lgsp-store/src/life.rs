@@ -70,6 +70,8 @@ pub enum Said {
     },
     /// A document that answers it.
     Answers,
+    /// It is another document of the same number, date and agency.
+    HasItsNumber,
 }
 
 /// A document, and where it stands.
@@ -112,9 +114,10 @@ pub fn life(key: &str, sayings: &[Saying]) -> Life {
     all.sort_by_key(|saying| saying.place());
     all.dedup_by_key(|saying| saying.place());
     let first = all.iter().find(|saying| matches!(saying.what, Said::Is { .. }));
-    let Some(issuer) = first.map(|first| &first.sender) else {
+    let Some(first) = first else {
         return unseen(key, &all);
     };
+    let issuer = &first.sender;
     let mut telling = Telling {
         key,
         issuer,
@@ -124,6 +127,7 @@ pub fn life(key: &str, sayings: &[Saying]) -> Life {
     };
     telling.issue(&all);
     telling.add_receivers(&all);
+    telling.compare_numbers(first, &all);
     all.iter().for_each(|saying| telling.ask(saying));
     all.iter().for_each(|saying| telling.hear(saying));
     telling.end()
@@ -153,6 +157,7 @@ impl Saying {
             Said::Updates { .. } => (3, ""),
             Said::Replaces { by, .. } => (4, by.as_str()),
             Said::Answers => (5, ""),
+            Said::HasItsNumber => (6, ""),
         };
         (self.accepted_ms, self.message, rank, by.to_owned())
     }
@@ -201,6 +206,14 @@ impl<'a> Telling<'a> {
         }
     }
 
+    /// Of two documents with one number the later one is flagged.
+    fn compare_numbers(&mut self, first: &Saying, all: &[&Saying]) {
+        for other in all.iter().filter(|saying| saying.what == Said::HasItsNumber) {
+            let later = first.place().max(other.place()).1;
+            self.flags.insert((later, Flag::NumberUsedTwice));
+        }
+    }
+
     fn draft(&mut self, recipient: &'a Recipient, sent_ms: UnixMs) -> &mut Draft<'a> {
         let new = || Draft::new(&recipient.party, sent_ms);
         let draft = self.drafts.entry(recipient.party.agency.clone()).or_insert_with(new);
@@ -236,7 +249,7 @@ impl<'a> Telling<'a> {
             Said::Updates { .. } => (Flag::UpdateOfAnothers, false),
             Said::Replaces { by, .. } if by == self.key => return self.flag(saying, Flag::ReplacesItself),
             Said::Replaces { .. } => (Flag::ReplacementOfAnothers, false),
-            Said::Is { .. } | Said::Status(_) | Said::Answers => return,
+            Said::Is { .. } | Said::Status(_) | Said::Answers | Said::HasItsNumber => return,
         };
         if saying.sender != *self.issuer {
             return self.flag(saying, of_anothers);
@@ -244,7 +257,7 @@ impl<'a> Telling<'a> {
         match &saying.what {
             Said::Replaces { by, organs } => self.replace(by, organs),
             Said::Updates { dropped, added } => self.update(saying, dropped, added),
-            Said::Is { .. } | Said::Status(_) | Said::Recalls | Said::Answers => {
+            Said::Is { .. } | Said::Status(_) | Said::Recalls | Said::Answers | Said::HasItsNumber => {
                 for recipient in &saying.to {
                     self.ask_one(saying, &recipient.party.agency, back);
                 }
