@@ -10,14 +10,18 @@
 //! | `seal`, `hashes` | leaf hashes, tree, checkpoints |
 //! | `control` | configuration as facts, folded into the rules of this moment |
 //! | `standby` | what a node does while another holds the ledger |
+//! | `documents`, `deadlines`, `reading` | where documents stand, what is late, finding them; what is read of a payload for it |
 //! | `trace`, `rebuild` | finding a message and all that happened; making the store again |
 
 mod collect;
 mod control;
+mod deadlines;
 mod dispatch;
+mod documents;
 mod hashes;
 mod project;
 mod publish;
+mod reading;
 mod rebuild;
 mod recent;
 mod redrive;
@@ -34,8 +38,11 @@ mod upload;
 mod watch;
 
 pub use control::{ControlError, Ruling};
+pub use deadlines::Deadlines;
 pub use dispatch::PushLimits;
+pub use documents::{SEARCH_INVALID, SearchError};
 pub use project::ProjectError;
+pub use reading::Searchable;
 pub use rebuild::{Rebuilt, rebuild};
 pub use redrive::{DeadLetter, RedriveError};
 pub use seal::SealError;

@@ -7,13 +7,14 @@ use std::time::Duration;
 
 use lgsp_audit::Record;
 use lgsp_ledger::{Entry, Ledger, ReadError, ReadLimit};
-use lgsp_store::{Applied, Projected, Store, StoreError};
-use lgsp_types::UnixMs;
+use lgsp_store::{Applied, Projected, Reading, Store, StoreError};
+use lgsp_types::{Fact, UnixMs, What};
 use thiserror::Error;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
+use crate::reading::Searchable;
 use crate::scribe::Inscribed;
 
 /// Most bytes of records in one batch.
@@ -131,6 +132,7 @@ pub(crate) struct Projector {
     pub(crate) ledger: Arc<dyn Ledger>,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) projection: Arc<Projection>,
+    pub(crate) searchable: Searchable,
     pub(crate) batch_max: usize,
 }
 
@@ -241,14 +243,15 @@ impl Projector {
         };
         let entries = self.ledger.read(self.partition, from, limit).await?;
         let next = from + entries.len() as u64;
-        let facts: Vec<Projected> = entries.iter().map(|entry| projected(self.partition, entry)).collect();
+        let read = |entry| projected(self.partition, entry, &self.searchable);
+        let facts: Vec<Projected> = entries.iter().map(read).collect();
         let applied = self.store.apply(self.partition, from, facts).await?;
         Ok((next, applied))
     }
 }
 
 /// A record that is none of ours takes its offset all the same; it is kept and flagged.
-pub(crate) fn projected(partition: u32, entry: &Entry) -> Projected {
+pub(crate) fn projected(partition: u32, entry: &Entry, searchable: &Searchable) -> Projected {
     let fact = match Record::read(&entry.record) {
         Ok(record) => Some(record.fact),
         Err(alien) => {
@@ -261,10 +264,15 @@ pub(crate) fn projected(partition: u32, entry: &Entry) -> Projected {
             None
         }
     };
+    let mut reading = Reading::default();
+    if let Some(What::Accepted(message)) = fact.as_ref().map(|fact: &Fact| &fact.what) {
+        reading = searchable.read(message);
+    }
     Projected {
         offset: entry.offset,
         append_ms: UnixMs(entry.append_ms),
         leaf_hash: lgsp_audit::entry_hash(entry.append_ms, &entry.record),
         fact,
+        reading,
     }
 }

@@ -7,6 +7,7 @@ use lgsp_store::Store;
 use lgsp_types::Digest;
 
 use crate::project::{ProjectError, projected};
+use crate::reading::Searchable;
 
 /// Facts in one SQL transaction; one bound for all, as batches must not matter.
 const BATCH: ReadLimit = ReadLimit {
@@ -32,6 +33,7 @@ pub async fn rebuild(
     ledger: Reader,
     store: Arc<dyn Store>,
     until: &[u64],
+    searchable: &Searchable,
     mut progress: impl FnMut(u64),
 ) -> Result<Rebuilt, ProjectError> {
     let mut facts = 0;
@@ -45,7 +47,10 @@ pub async fn rebuild(
                 ..BATCH
             };
             let entries = ledger.read(partition, next, limit)?;
-            let batch: Vec<_> = entries.iter().map(|entry| projected(partition, entry)).collect();
+            let batch: Vec<_> = entries
+                .iter()
+                .map(|entry| projected(partition, entry, searchable))
+                .collect();
             let count = batch.len() as u64;
             store.apply(partition, next, batch).await?;
             next += count;

@@ -23,8 +23,10 @@ use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
 use crate::control::{ControlError, Rulebook, Ruling};
+use crate::deadlines::Deadlines;
 use crate::dispatch::Pushers;
 use crate::project::{ProjectError, Projection, Projector};
+use crate::reading::Searchable;
 use crate::recent::Recent;
 use crate::refuse::RefusalBudget;
 use crate::scribe::{Inscribed, Scribe, WriteError};
@@ -51,6 +53,9 @@ pub struct Parts {
     pub audit: PathBuf,
     /// What [`crate::stand_by`] made ready; else the default.
     pub warm: Warm,
+    /// Which fields of payloads are searched.
+    pub searchable: Searchable,
+    pub deadlines: Deadlines,
 }
 
 /// Bounds and times, from config/lgsp.toml.
@@ -121,6 +126,8 @@ pub struct Spine {
     late_since: Vec<Arc<AtomicU64>>,
     seal_stop_after: Duration,
     pub(crate) pushers: Pushers,
+    searchable: Searchable,
+    pub(crate) deadlines: Deadlines,
     tasks: TaskTracker,
     stop: CancellationToken,
 }
@@ -181,6 +188,8 @@ impl Spine {
             late_since,
             seal_stop_after: limits.seal_stop_after,
             pushers: Pushers::default(),
+            searchable: parts.searchable,
+            deadlines: parts.deadlines,
             tasks,
             stop,
         });
@@ -215,6 +224,7 @@ impl Spine {
                 ledger: Arc::clone(&self.ledger),
                 store: Arc::clone(&self.store),
                 projection: Arc::clone(&self.projection),
+                searchable: self.searchable.clone(),
                 batch_max: limits.project_batch_max,
             };
             projector.catch_up().await?;

@@ -58,6 +58,7 @@ pub async fn stand_by(
             ledger: Arc::clone(&parts.ledger),
             store: Arc::clone(&parts.store),
             projection: Arc::clone(&projection),
+            searchable: parts.searchable.clone(),
             batch_max: limits.project_batch_max,
         };
         // What a batch asks for, the holder does.

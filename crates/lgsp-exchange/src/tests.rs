@@ -1,6 +1,7 @@
 //! The spine over a real local ledger, store and folder: what its callers are promised.
 
 mod dispatch;
+mod documents;
 mod stage;
 mod tenure;
 

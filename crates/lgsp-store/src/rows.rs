@@ -247,7 +247,7 @@ pub struct DocumentRow {
     /// As the first message that is it, or speaks of it, names it.
     pub document: DocumentRef,
     pub life: Life,
-    /// By the times that they give themselves.
+    /// In the order of their acceptance.
     pub sayings: Vec<Saying>,
     /// Keys of the documents that it says it replaces.
     pub replaces: BTreeSet<String>,

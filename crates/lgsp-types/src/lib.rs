@@ -30,8 +30,9 @@ pub use id::{
     DeliveryId, Digest, EventId, IdError, IdKey, LedgerPosition, MsgId, RefusalId, Request, Tag, TagKind, enc,
 };
 pub use operations::{
-    Happened, History, MessageEvidence, NodeStatus, Operations, PushLine, Tables, Trace, TracedAgency, TracedDelivery,
-    TracedEvent, TracedMessage,
+    DocumentQuery, FoundDocument, FoundDocuments, Happened, History, MessageEvidence, NodeStatus, Operations, PushLine,
+    Tables, Trace, TracedAgency, TracedDelivery, TracedDocument, TracedDuty, TracedEvent, TracedMessage, TracedSaying,
+    TracedStand,
 };
 pub use ports::{
     AcknowledgeError, Acknowledged, Adapter, AgencyView, Answered, Arrivals, Cause, CheckError, ContentError,

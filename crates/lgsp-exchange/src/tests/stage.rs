@@ -16,7 +16,8 @@ use lgsp_types::{
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
-use crate::{Limits, Parts, Spine, Warm, stand_by};
+use crate::deadlines::tests::deadlines;
+use crate::{Limits, Parts, Searchable, Spine, Warm, stand_by};
 
 pub(super) const SEAL_STOP_AFTER_MS: u64 = 100_000;
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -110,6 +111,8 @@ impl Stage {
             node: (SystemId::parse("node").unwrap(), "test".to_owned()),
             audit: at.join("audit"),
             warm: Warm::default(),
+            searchable: Searchable::new(|_| Arc::new(["/subject".to_owned()])),
+            deadlines: deadlines(),
         };
         if standing_by {
             stands_by(&mut parts, &clock).await;

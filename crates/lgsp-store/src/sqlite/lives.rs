@@ -275,7 +275,7 @@ fn document(connection: &Connection, key: &str) -> rusqlite::Result<Option<Docum
     if life.issuer.is_none() && belongs_elsewhere(connection, key)? {
         return Ok(None);
     }
-    sayings.sort_by_key(|saying| (saying.said_ms, saying.accepted_ms, saying.message));
+    sayings.sort_by_key(|saying| (saying.accepted_ms, saying.message));
     Ok(Some(DocumentRow {
         document: named(&message, key),
         life,
