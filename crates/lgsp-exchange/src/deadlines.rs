@@ -62,15 +62,15 @@ impl Deadlines {
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use lgsp_types::DocumentTime;
+    use lgsp_types::{DocumentTime, Hours};
 
     use super::*;
 
-    /// A minute of grace for what machines say, a working day for what people do.
+    /// An hour for what machines say, a working day for what people do.
     pub(crate) fn deadlines() -> Deadlines {
-        let hours = ["07:30-11:30", "13:00-17:00"].map(str::to_owned);
+        let hours = Hours::parse(&["07:30-11:30", "13:00-17:00"].map(str::to_owned)).unwrap();
         Deadlines {
-            calendar: Calendar::new(&hours, &[], &[]).unwrap(),
+            calendar: Calendar::new(hours, &[], &[]),
             arrive_minutes: 60,
             register_days: 1,
             register_urgent_minutes: 120,

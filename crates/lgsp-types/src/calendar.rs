@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 
 use jiff::civil::{Date, Weekday};
+use serde::Deserialize;
 use thiserror::Error;
 
 use crate::{DocumentDate, UnixMs};
@@ -28,23 +29,15 @@ pub enum HoursError {
     None,
 }
 
-/// When people work, in local time of Vietnam.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Calendar {
-    /// Minutes since midnight, from and to, in order.
-    hours: Vec<(u32, u32)>,
-    off: BTreeSet<Date>,
-    on: BTreeSet<Date>,
-}
+/// The hours of a working day in local time of Vietnam, as in `07:30-11:30`, in order.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "Vec<String>")]
+pub struct Hours(Vec<(u32, u32)>);
 
-impl Calendar {
-    /// `hours` as in `07:30-11:30`, in order; `holidays` beside those of fixed date; `workdays` are worked on in any case.
-    ///
-    /// A fixed holiday on a day off gives the next working day off (Labour Code, article 111(3)).
-    ///
+impl Hours {
     /// # Errors
     /// [`HoursError`].
-    pub fn new(hours: &[String], holidays: &[DocumentDate], workdays: &[DocumentDate]) -> Result<Self, HoursError> {
+    pub fn parse(hours: &[String]) -> Result<Self, HoursError> {
         let mut read = Vec::new();
         let mut end = 0;
         for shift in hours {
@@ -57,16 +50,43 @@ impl Calendar {
             end = to;
         }
         if read.is_empty() {
-            return Err(HoursError::None);
+            Err(HoursError::None)
+        } else {
+            Ok(Self(read))
         }
+    }
+}
+
+impl TryFrom<Vec<String>> for Hours {
+    type Error = HoursError;
+    fn try_from(hours: Vec<String>) -> Result<Self, Self::Error> {
+        Self::parse(&hours)
+    }
+}
+
+/// When people work.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Calendar {
+    /// Minutes since midnight, from and to, in order.
+    hours: Vec<(u32, u32)>,
+    off: BTreeSet<Date>,
+    on: BTreeSet<Date>,
+}
+
+impl Calendar {
+    /// `holidays` are off beside those of fixed date; `workdays` are worked on in any case.
+    ///
+    /// A fixed holiday on a day off gives the next working day off (Labour Code, article 111(3)).
+    #[must_use]
+    pub fn new(hours: Hours, holidays: &[DocumentDate], workdays: &[DocumentDate]) -> Self {
         let days = |days: &[DocumentDate]| days.iter().map(|day| day.date()).collect();
         let mut calendar = Self {
-            hours: read,
+            hours: hours.0,
             off: days(holidays),
             on: days(workdays),
         };
         calendar.add_fixed();
-        Ok(calendar)
+        calendar
     }
 
     fn add_fixed(&mut self) {
@@ -180,9 +200,9 @@ mod tests {
     }
 
     fn office() -> Calendar {
-        let hours = ["07:30-11:30", "13:00-17:00"].map(str::to_owned);
+        let hours = Hours::parse(&["07:30-11:30", "13:00-17:00"].map(str::to_owned)).unwrap();
         let off = ["2026-02-16", "2026-02-17", "2026-02-18", "2026-02-19", "2026-02-20"].map(day);
-        Calendar::new(&hours, &[&off[..], &[day("2026-08-31")]].concat(), &[day("2026-08-22")]).unwrap()
+        Calendar::new(hours, &[&off[..], &[day("2026-08-31")]].concat(), &[day("2026-08-22")])
     }
 
     #[test]
@@ -244,7 +264,7 @@ mod tests {
     fn hours_that_cannot_be_are_refused() {
         let new = |hours: &[&str]| {
             let hours: Vec<String> = hours.iter().map(|text| (*text).to_owned()).collect();
-            Calendar::new(&hours, &[], &[]).map(|_| ())
+            Hours::parse(&hours).map(drop)
         };
         assert_eq!(new(&["00:00-24:00"]), Ok(()));
         assert_eq!(new(&[]), Err(HoursError::None));
@@ -279,7 +299,7 @@ mod tests {
             let office = office();
             let found = [office.after_working_minutes(UnixMs(ms), minutes), office.end_of_working_day(UnixMs(ms), days)];
             prop_assert!(found.iter().all(|found| found.0 > 0));
-            drop(Calendar::new(&[text], &[], &[]));
+            drop(Hours::parse(&[text]));
         }
     }
 }

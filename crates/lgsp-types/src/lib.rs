@@ -16,7 +16,7 @@ mod system;
 mod time;
 
 pub use agency::{AgencyCode, AgencyCodeError, AgencyId, CodePattern, Scheme};
-pub use calendar::{Calendar, HoursError};
+pub use calendar::{Calendar, Hours, HoursError};
 pub use document::{DocumentCode, DocumentError, DocumentNumber, Notation, fold, words};
 pub use envelope::{
     ADDRESSEES_MAX, ATTACHMENTS_MAX, Attachment, ContractRef, ContractRefError, DocumentRef, Envelope, KEY_MAX_BYTES,

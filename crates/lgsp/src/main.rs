@@ -10,6 +10,7 @@ mod node;
 mod operations;
 mod private;
 mod registry_files;
+mod searchable;
 mod settings;
 
 use std::process::ExitCode;

@@ -22,6 +22,7 @@ use crate::hexadecimal::hexadecimal;
 use crate::home::{Home, HomeError, Keys};
 use crate::operations;
 use crate::registry_files;
+use crate::searchable;
 use crate::settings::{LedgerKind, Problems, Settings};
 
 /// Why a node does not run.
@@ -316,6 +317,8 @@ async fn open(settings: &Settings, home: &Home, keys: Keys, clock: &Clock) -> Re
         node: (settings.node.id.clone(), BUILD.to_owned()),
         audit: home.audit(),
         warm: Warm::default(),
+        searchable: searchable::shipped(),
+        deadlines: settings.documents.deadlines(),
     };
     Ok(Opened {
         parts,

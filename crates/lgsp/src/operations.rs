@@ -1,6 +1,6 @@
 //! What operators ask a running node: HTTP and JSON on a Unix socket that only the node's user can open.
 //!
-//! It serves `lgsp trace` and `lgsp redrive` until the gRPC service of operations takes its place.
+//! It serves `lgsp trace`, `lgsp search` and `lgsp redrive` until the gRPC service of operations takes its place.
 
 use std::convert::Infallible;
 use std::fs::Permissions;
@@ -16,8 +16,8 @@ use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use lgsp_exchange::{RedriveError, Spine};
-use lgsp_types::{DeliveryId, MsgId, Operations};
+use lgsp_exchange::{RedriveError, SEARCH_INVALID, SearchError, Spine};
+use lgsp_types::{DeliveryId, DocumentQuery, MsgId, Operations};
 use serde_json::{Value, json};
 use thiserror::Error;
 use tokio::net::{UnixListener, UnixStream};
@@ -100,6 +100,7 @@ async fn answer(spine: &Spine, request: &Request<Incoming>) -> Response<Full<Byt
                 json!({"error": "ask /v1/trace?query=<document number or id>"}),
             ),
         },
+        (&Method::GET, "/v1/search") => searched(spine, request).await,
         (&Method::GET, "/v1/evidence") => match message_id(request) {
             Some(id) => match spine.evidence(None, id).await {
                 Ok(Some(evidence)) => (
@@ -135,7 +136,7 @@ async fn answer(spine: &Spine, request: &Request<Incoming>) -> Response<Full<Byt
         },
         _ => (
             StatusCode::NOT_FOUND,
-            json!({"error": "there are GET /v1/trace, /v1/evidence, /v1/dead-letters, /v1/tables and /v1/status, and POST /v1/redrive"}),
+            json!({"error": "there are GET /v1/trace, /v1/search, /v1/evidence, /v1/dead-letters, /v1/tables and /v1/status, and POST /v1/redrive"}),
         ),
     };
     let mut response = Response::new(Full::new(Bytes::from(body.to_string())));
@@ -145,6 +146,24 @@ async fn answer(spine: &Spine, request: &Request<Incoming>) -> Response<Full<Byt
         http::HeaderValue::from_static("application/json"),
     );
     response
+}
+
+/// What is looked for comes as JSON, so that every field keeps its name and kind.
+async fn searched(spine: &Spine, request: &Request<Incoming>) -> (StatusCode, Value) {
+    let asked = query(request.uri().query().unwrap_or_default());
+    let asked = asked.as_deref().map(serde_json::from_str::<DocumentQuery>);
+    let error = match asked {
+        Some(Ok(asked)) => match spine.search(&asked).await {
+            Ok(found) => return (StatusCode::OK, json!(found)),
+            Err(SearchError::Unavailable(error)) => {
+                return (StatusCode::SERVICE_UNAVAILABLE, json!({"error": error.to_string()}));
+            }
+            Err(error @ SearchError::Refused(_)) => error.to_string(),
+        },
+        Some(Err(error)) => format!("{SEARCH_INVALID} at /: {error}; ask with the fields that `lgsp search` has"),
+        None => "ask /v1/search?query=<JSON of what to look for>".to_owned(),
+    };
+    (StatusCode::BAD_REQUEST, json!({ "error": error }))
 }
 
 async fn redriven(spine: &Spine, id: DeliveryId) -> (StatusCode, Value) {
@@ -203,6 +222,9 @@ pub(crate) enum AskError {
     Broken(#[source] Box<dyn std::error::Error + Send + Sync>),
     #[error("the node did not answer within {} s", TIME_LIMIT.as_secs())]
     Late,
+    /// Mend the question.
+    #[error("the node answers: {what}")]
+    Wrong { what: String },
     #[error("the node answers: {what}")]
     Refused { what: String },
 }
@@ -254,6 +276,9 @@ async fn call_in_time(socket: &Path, method: Method, path: &str, asked: Option<&
             .and_then(Value::as_str)
             .unwrap_or("an error without a text")
             .to_owned();
+        if status == StatusCode::BAD_REQUEST {
+            return Err(AskError::Wrong { what });
+        }
         Err(AskError::Refused { what })
     };
     // The connection moves the bytes while the answer is awaited; both end together.

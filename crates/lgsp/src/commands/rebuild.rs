@@ -17,6 +17,7 @@ use super::{Failure, NodeArguments};
 use crate::home::Home;
 use crate::node::clock;
 use crate::operations::{self, AskError};
+use crate::searchable;
 use crate::settings::{LedgerKind, Settings};
 
 /// Projects the ledger into a new store and compares the hashes of its tables with those of the store in use, beside a
@@ -189,7 +190,8 @@ impl Place {
                 drop(writeln!(io::stderr(), "{facts} facts"));
             }
         };
-        let rebuilt = rebuild(ledger, target, until, progress).await.map_err(Failure::cannot);
+        let rebuilt = rebuild(ledger, target, until, &searchable::shipped(), progress).await;
+        let rebuilt = rebuilt.map_err(Failure::cannot);
         store.close().await;
         rebuilt
     }
