@@ -1,6 +1,6 @@
 //! Telling the life of documents, and searching them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use lgsp_store::{DocumentRow, FiledRow, Filter, Life, Line, MessageRow, Said, Saying, Stand};
 use lgsp_types::{
@@ -145,6 +145,8 @@ impl Spine {
         let is = |document: &&DocumentRef| document.relation == Relation::Is;
         let document = message.documents.iter().find(is);
         let text = |part: fn(&DocumentRef) -> &String| document.map(part).cloned().unwrap_or_default();
+        let flags = row.life.iter().flat_map(|life| &life.flags);
+        let flags: BTreeSet<&str> = flags.map(|(_, flag)| flag.name()).collect();
         FoundDocument {
             msg_id: message.msg_id,
             document: text(|document| &document.code),
@@ -156,16 +158,16 @@ impl Spine {
             accepted: message.accepted_ms.iso_text(),
             due: message.due,
             addressees: row.life.as_ref().map(|life| self.told_stands(life)).unwrap_or_default(),
-            flags: row
-                .life
-                .iter()
-                .flat_map(|life| life.flags.iter().map(|(_, flag)| flag.name()))
-                .collect(),
+            flags: flags.into_iter().collect(),
         }
     }
 
     fn filter(&self, query: &DocumentQuery) -> Result<(Filter, Option<u64>, u32), Vec<Refusal>> {
         let mut wrong = Wrong::default();
+        let joined = query.number.as_deref().is_some_and(|number| number.contains('/'));
+        if joined && query.notation.is_some() {
+            wrong.add("/notation", "stands in the number as well", "name it once".to_owned());
+        }
         let (number, notation) = match query.number.as_deref().map(|number| number.split_once('/')) {
             // A whole code may stand where the number is asked for.
             Some(Some((number, notation))) => (Some(number.to_owned()), Some(notation.to_owned())),

@@ -38,6 +38,8 @@ pub struct Recipient {
     pub written: AgencyCode,
     /// Other agencies that had the delivery in hand: successors.
     pub received_by: Vec<AgencyId>,
+    /// The sender took the delivery back before anybody had it.
+    pub withdrawn: bool,
 }
 
 /// What is said.
@@ -133,7 +135,8 @@ pub fn life(key: &str, sayings: &[Saying]) -> Life {
     telling.end()
 }
 
-/// Nothing is known of the document but that somebody speaks of it (V8 of vietnam.md 1.16).
+/// Nothing is known of the document but that somebody speaks of it (V8 of vietnam.md 1.16). To answer what came another way
+/// is nothing odd.
 fn unseen(key: &str, all: &[&Saying]) -> Life {
     Life {
         key: key.to_owned(),
@@ -142,6 +145,7 @@ fn unseen(key: &str, all: &[&Saying]) -> Life {
         replaced_by: BTreeSet::new(),
         flags: all
             .iter()
+            .filter(|saying| saying.what != Said::Answers)
             .map(|saying| (saying.message, Flag::DocumentNotSeen))
             .collect(),
     }

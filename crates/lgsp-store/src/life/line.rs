@@ -74,7 +74,8 @@ impl<'a> Draft<'a> {
             .iter()
             .any(|asked| asked.ask.back && asked.verdict == Some(StatusCode::Agreed));
         let waits = asked.last().filter(|asked| asked.verdict.is_none());
-        let stand = if taken_back {
+        let withdrawn = self.recipients.iter().all(|recipient| recipient.withdrawn);
+        let stand = if taken_back || withdrawn {
             Stand::TakenBack
         } else if self.replaced {
             Stand::Replaced

@@ -27,6 +27,7 @@ fn recipient(name: &str) -> Recipient {
         },
         written: code,
         received_by: Vec::new(),
+        withdrawn: false,
     }
 }
 
@@ -153,6 +154,12 @@ fn of_a_document_that_nobody_sent_all_that_is_said_is_flagged() {
 }
 
 #[test]
+fn an_answer_to_a_document_that_came_another_way_is_nothing_odd() {
+    let told = life(KEY, &[saying(1, "a", &["issuer"], 1, Said::Answers)]);
+    assert_eq!((flags(&told), &told.issuer), (vec![], &None));
+}
+
+#[test]
 fn a_document_asked_back_is_gone_when_the_addressee_agrees_and_stands_as_before_when_not() {
     let asked = [
         document(1, &["a", "b", "c"]),
@@ -245,6 +252,17 @@ fn who_received_for_a_closed_addressee_speaks_for_it() {
     let told = life(KEY, &[letter, status(2, "successor", 2, "03")]);
     assert_eq!(stands(&told), [("a", "registered"), ("b", "sent")]);
     assert_eq!(flags(&told), []);
+}
+
+#[test]
+fn what_was_withdrawn_before_anybody_had_it_is_taken_back_and_owes_nothing() {
+    let mut letter = document(1, &["a", "b"]);
+    letter.to[0].withdrawn = true;
+    let told = life(KEY, &[letter.clone()]);
+    assert_eq!(stands(&told), [("a", "taken-back"), ("b", "sent")]);
+    assert_eq!(owed(&told, "a"), Vec::<&str>::new());
+    let again = document(2, &["a"]);
+    assert_eq!(stands(&life(KEY, &[letter, again]))[0].1, "sent", "sent once more");
 }
 
 #[test]

@@ -2,13 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use lgsp_types::{AgencyCode, AgencyId, Delivery, DocumentDate, DocumentRef, MsgId, Relation, UnixMs, What};
+use lgsp_types::{
+    AgencyCode, AgencyId, Delivery, DeliveryState, DocumentDate, DocumentRef, MsgId, Relation, UnixMs, What,
+};
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::project::{Batch, receiver};
 use super::read;
 use super::sayings::{ANSWERS, IS, RECALLS, REPLACES, UPDATES, key_of, keys, keys_of};
-use super::values::{foreign, msg_id, number, parsed, parsed_if_any, party, time};
+use super::values::{foreign, msg_id, number, parsed, parsed_if_any, party, state_of, time};
 use crate::life::{Life, Recipient, Said, Saying, StatusCode, life};
 use crate::rows::{DocumentRow, MessageRow};
 
@@ -26,7 +28,7 @@ pub(super) const ANSWERED: &str = "SELECT s.msg_id, s.what, s.by_key, s.natural_
      JOIN saying k ON k.msg_id = a.msg_id AND k.what = 'is' JOIN saying s ON s.doc_key = k.doc_key \
      WHERE a.doc_key = ?1 AND a.what IN ('recalls', 'updates') AND k.doc_key <> ?1 AND s.what IN ('15', '16')";
 pub(super) const TO: &str =
-    "SELECT delivery_id, agency, code, written FROM delivery WHERE msg_id = ?1 ORDER BY ordinal";
+    "SELECT delivery_id, agency, code, written, state FROM delivery WHERE msg_id = ?1 ORDER BY ordinal";
 /// Who had deliveries of a message in hand.
 pub(super) const HANDED: &str = "SELECT delivery_id, agency FROM event WHERE msg_id = ?1 AND kind IN (5, 6) \
      AND effect <> 'no effect' AND delivery_id IS NOT NULL AND agency IS NOT NULL";
@@ -46,9 +48,15 @@ pub(super) const SPOKEN_OF: &str = "SELECT doc_key FROM saying WHERE msg_id = ?1
 /// A delivery that a successor has in hand is that one's word, too.
 pub(super) fn handed_out(batch: &mut Batch<'_>, what: &What, delivery: &Delivery) -> rusqlite::Result<()> {
     if receiver(what).is_some_and(|receiver| receiver.agency != delivery.addressee) {
-        let keys = keys_of(batch.transaction, delivery.msg_id)?;
-        batch.spoken_of.extend(keys);
+        moved(batch, delivery)?;
     }
+    Ok(())
+}
+
+/// What became of a delivery changes where its document stands.
+pub(super) fn moved(batch: &mut Batch<'_>, delivery: &Delivery) -> rusqlite::Result<()> {
+    let keys = keys_of(batch.transaction, delivery.msg_id)?;
+    batch.spoken_of.extend(keys);
     Ok(())
 }
 
@@ -219,6 +227,7 @@ fn recipients(connection: &Connection, message: MsgId) -> rusqlite::Result<Vec<R
             written: parsed(row, "written", AgencyCode::parse)?,
             party,
             received_by,
+            withdrawn: state_of(row)? == DeliveryState::Withdrawn,
         })
     };
     let mut statement = connection.prepare_cached(TO)?;

@@ -224,6 +224,26 @@ async fn a_successor_that_has_it_in_hand_speaks_for_the_addressee_even_if_it_spo
 }
 
 #[tokio::test]
+async fn a_delivery_that_is_withdrawn_owes_nothing_any_more() {
+    let shelf = Shelf::new(1);
+    let mut book = Book::new(1);
+    let store = shelf.open().await;
+    write(&mut book, 0, &letter(1, LETTER, &[]));
+    book.project(&store).await;
+    book.append(withdrawn(delivery(1, "b")));
+    book.project(&store).await;
+    assert_eq!(of_document(&store, 1, LETTER).await.0, [Stand::TakenBack, Stand::Sent]);
+    assert_eq!(numbers(&store, stand(Stand::TakenBack)).await, [1]);
+    book.append(delivered(delivery(1, "b")));
+    book.project(&store).await;
+    assert_eq!(
+        numbers(&store, stand(Stand::TakenBack)).await,
+        Vec::<u8>::new(),
+        "it was too late"
+    );
+}
+
+#[tokio::test]
 async fn two_contents_or_two_ids_under_one_number_are_flagged() {
     let shelf = Shelf::new(1);
     let other = |number| letter(number, LETTER, &[]);
