@@ -52,7 +52,8 @@ channel = grpc.secure_channel(flags["node"], grpc.ssl_channel_credentials(*files
 for frame in services.AdapterGatewayStub(channel).Attach(iter(frames.get, None)):
     kind = frame.WhichOneof("frame")
     if kind == "welcome":
-        letter = message.Message(contract="vn.lgsp.document/1", to=[flags["to"]], idempotency_key="1", payload=b'{"number":"1"}')
+        payload = (pathlib.Path(__file__).parents[1] / "letter.json").read_bytes()
+        letter = message.Message(contract="vn.lgsp.document/1", to=[flags["to"]], idempotency_key="1", payload=payload)
         setattr(letter, "from", flags["from"])
         call(1, publish=pb.ExchangeCall.Publish(message=letter))
     elif kind == "call":

@@ -1,5 +1,5 @@
 """Sends a letter. Whoever holds the receipt holds the promise; see examples/README.md."""
-import json, pathlib, sys, time
+import pathlib, sys, time
 
 import grpc
 
@@ -12,7 +12,7 @@ channel = grpc.secure_channel(node.removeprefix("https://"), grpc.ssl_channel_cr
 
 letter = pb.Message(contract="vn.lgsp.document/1", to=[addressee], idempotency_key=name)
 setattr(letter, "from", sender)  # `from` is a word of Python
-letter.payload = json.dumps({"subject": "V/v họp giao ban"}).encode()
+letter.payload = (pathlib.Path(__file__).parents[1] / "letter.json").read_bytes()
 
 again = [grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.DEADLINE_EXCEEDED]
 for _ in range(60):

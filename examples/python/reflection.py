@@ -36,7 +36,7 @@ class Caller:
 
 who, other = Caller(*papers[:2]), Caller(*papers[2:])
 letter = {"contract": "vn.lgsp.document/1", "from": sender, "to": [addressee], "idempotency_key": name}
-letter["payload"] = json.dumps({"number": name}).encode()
+letter["payload"] = (pathlib.Path(__file__).parents[1] / "letter.json").read_bytes()
 receipt = who.call("Publish", who.kind("Publish")(message=letter)).receipt
 
 words, word = queue.Queue(), other.kind("Receive")
@@ -54,6 +54,6 @@ print(json.dumps({
     "services": sorted(who.described.get_services()),
     "message": receipt.message_id,
     "handed": handed.content.message_id,
-    "payload": json.loads(handed.content.payload),
+    "subject": json.loads(handed.content.payload)["subject"],
     "states": [state[delivery.state].name for delivery in stands.deliveries],
 }))

@@ -15,7 +15,7 @@ pub(crate) async fn publish(node: &Endpoint, from: &str, to: &str, key: &str) ->
         from: from.to_owned(),
         to: vec![to.to_owned()],
         idempotency_key: key.to_owned(),
-        payload: br#"{"subject":"V/v hop giao ban"}"#.to_vec().into(),
+        payload: include_bytes!("../letter.json").to_vec().into(),
         ..Message::default()
     });
     for _ in 0..60 {

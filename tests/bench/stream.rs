@@ -13,24 +13,32 @@ use lgsp_proto::exchange::v1::receive_request::{Begin, Request};
 use lgsp_proto::exchange::v1::receive_response::Response;
 use tokio::sync::mpsc;
 
-use super::support::Node;
+use super::support::{self, Node};
 
 const SENDER: &str = "system/vxp.test.11";
 const RECEIVER: &str = "system/vxp.test.14";
 /// Credit of a receiver, which it gives again as it acknowledges.
 const CREDIT: u32 = 64;
+/// Letters of the lines that fill a letter; the contract takes up to 1,000 in each of up to 200.
+const LINE_CHARS: usize = 600;
 
-/// A message of this size, whose payload begins with when it was sent: microseconds since `start`.
+/// A letter of about this size, whose subject says when it was sent: microseconds since `start`.
+fn payload(bytes: usize, start: Instant) -> Vec<u8> {
+    let mut letter = support::letter(&start.elapsed().as_micros().to_string());
+    let short = letter.to_string().len();
+    let lines = vec!["x".repeat(LINE_CHARS); bytes.saturating_sub(short) / (LINE_CHARS + 3)];
+    letter["to_places"] = lines.into();
+    letter.to_string().into_bytes()
+}
+
+/// A message with such a letter.
 fn message(key: String, bytes: usize, start: Instant) -> v1::Message {
-    let mut payload = vec![b'x'; bytes];
-    let at = u64::try_from(start.elapsed().as_micros()).unwrap().to_be_bytes();
-    payload[..8].copy_from_slice(&at);
     v1::Message {
         contract: String::from("vn.lgsp.document/1"),
         from: String::from("H62.11"),
         to: vec![String::from("H62.14")],
         idempotency_key: key,
-        payload: payload.into(),
+        payload: payload(bytes, start).into(),
         ..v1::Message::default()
     }
 }
@@ -106,7 +114,7 @@ impl Receiver {
             while let Ok(Some(answer)) = stream.message().await {
                 if let Some(Response::Delivery(handed)) = answer.response {
                     let payload = handed.content.unwrap().payload;
-                    let sent = u64::from_be_bytes(*payload.first_chunk::<8>().unwrap());
+                    let sent = support::subject(&payload).parse().unwrap();
                     let word = v1::AcknowledgeDeliveryRequest {
                         delivery_id: handed.summary.unwrap().delivery_id,
                         outcome: Some(Outcome::Delivered(Delivered {})),

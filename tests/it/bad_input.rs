@@ -18,7 +18,8 @@ use lgsp_adapters::edxml_vxp::client::source::Source;
 use lgsp_adapters::edxml_vxp::client::{MessageType, Service};
 
 use crate::support::{Department, Home, INFORMATION, JUSTICE, Node, PROVINCE};
-use case::{Bytes, Call, Expected, Then, cases};
+use case::{Bytes, Call, Expected, Then};
+pub(crate) use case::{Edits, Named, cases};
 use forge::Scene;
 use judge::{Bodies, CANARY, disagreements};
 use ledger::{Facts, misrecorded};
@@ -185,7 +186,7 @@ impl Stage {
             if secrets.iter().chain([&CANARY]).any(|word| line.contains(word)) {
                 wrong.push(format!("the log tells what it must not: {line}"));
             }
-            if line.contains("\"level\":\"ERROR\"") || line.contains("panicked") {
+            if is_alarm(line) {
                 wrong.push(format!("bad input called for an operator: {line}"));
             }
         }
@@ -227,4 +228,10 @@ fn only_delivery(node: &Node, to: &Department) -> String {
         panic!("{} deliveries wait for {}", waiting.len(), to.code);
     };
     item.doc_id.clone()
+}
+
+/// What calls for an operator. A mark of secrecy does, as it should.
+fn is_alarm(line: &str) -> bool {
+    let is_error = line.contains("\"level\":\"ERROR\"") && !line.contains("security alert: a message with a mark");
+    is_error || line.contains("panicked")
 }

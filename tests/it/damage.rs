@@ -31,7 +31,10 @@ fn kinds(whole: &Whole) -> BTreeMap<&'static str, usize> {
     let mut kinds = BTreeMap::new();
     for (offset, entry) in whole.records.iter().enumerate() {
         let kind = Record::read(&entry.record).unwrap().fact.what.kind().name();
-        kinds.entry(kind).or_insert(offset);
+        let known = kinds.entry(kind).or_insert(offset);
+        if entry.record.len() < whole.records[*known].record.len() {
+            *known = offset;
+        }
     }
     kinds
 }

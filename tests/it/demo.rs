@@ -15,7 +15,7 @@ use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::support::{INFORMATION, JUSTICE, Lines, run, to_lgsp, written};
+use crate::support::{self, INFORMATION, JUSTICE, Lines, run, to_lgsp, written};
 
 /// The promise of the README, after the build.
 const PLAYED_WITHIN: Duration = Duration::from_secs(60);
@@ -126,7 +126,7 @@ impl Access {
             panic!("there are three systems");
         };
         let (payload, token) = (folder.join("payload.json"), folder.join("token"));
-        fs::write(&payload, "{}").unwrap();
+        fs::write(&payload, support::letter("thử").to_string()).unwrap();
         fs::write(&token, &receiver.token).unwrap();
         fs::set_permissions(&token, Permissions::from_mode(0o600)).unwrap();
         let call = |arguments: &[&str], cert: &Path, key: &Path| {

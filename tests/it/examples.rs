@@ -12,7 +12,7 @@ mod receive;
 use lgsp_api::Endpoint;
 use serde_json::{Value, json};
 
-use crate::support::{Ended, Node, python, run};
+use crate::support::{Ended, Node, python, run, subject};
 
 const INFORMATION: &str = "system/vxp.test.11";
 const JUSTICE: &str = "system/vxp.test.14";
@@ -55,7 +55,7 @@ async fn the_examples_in_rust_send_two_letters_and_take_them() {
     let keep = |id: &str, payload: &[u8]| kept.push((id.to_owned(), payload.to_vec()));
     receive::receive(&node.endpoint(JUSTICE), 2, keep).await.unwrap();
     assert_eq!(kept.len(), 2);
-    assert!(kept[0].0 != kept[1].0 && kept[0].1.starts_with(b"{\"subject\""));
+    assert!(kept[0].0 != kept[1].0 && subject(&kept[0].1) == "V/v họp giao ban");
     let facts = node.fact_counts();
     assert_eq!((facts["Accepted"], facts["Rejected"], facts["Delivered"]), (2, 1, 2));
 }
@@ -76,7 +76,6 @@ fn the_examples_in_python_send_two_letters_and_take_them() {
     );
     let received = done(run_python("receive.py", &node.endpoint(JUSTICE), &["2"]));
     assert_eq!(received.matches("giao ban").count(), 2, "{received}");
-    assert_eq!(received.lines().count(), 2, "{received}");
     let facts = node.fact_counts();
     assert_eq!((facts["Accepted"], facts["Rejected"], facts["Delivered"]), (2, 1, 2));
 }
@@ -105,7 +104,7 @@ fn a_stranger_learns_from_the_node_alone_how_to_send_and_to_receive() {
         assert!(services.contains(&service), "{service} is not in {services:?}");
     }
     assert_eq!(told["handed"], told["message"]);
-    assert_eq!(told["payload"], json!({ "number": "2451" }));
+    assert_eq!(told["subject"], "V/v họp giao ban");
     assert_eq!(told["states"], json!(["DELIVERY_STATE_DELIVERED"]));
     let facts = node.fact_counts();
     assert_eq!((facts["Accepted"], facts["Collected"], facts["Delivered"]), (1, 1, 1));

@@ -5,6 +5,7 @@ mod follow;
 mod greedy;
 mod letter;
 mod misread;
+mod payload;
 mod receive;
 mod refused;
 mod rude;

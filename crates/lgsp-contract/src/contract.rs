@@ -26,6 +26,24 @@ pub struct Folder {
 }
 
 impl Folder {
+    /// A contract without samples.
+    #[must_use]
+    pub fn new(contract: ContractRef, schema: &[u8], settings: &[u8]) -> Self {
+        let files = [(SCHEMA, schema), (SETTINGS, settings)];
+        let files = files.map(|(name, bytes)| (name.to_owned(), bytes.to_owned()));
+        Self {
+            contract,
+            files: files.into(),
+        }
+    }
+
+    /// `schema.json` and `contract.toml`; none that is missing or no UTF-8.
+    #[must_use]
+    pub fn texts(&self) -> Option<(&str, &str)> {
+        let text = |file| std::str::from_utf8(self.files.get(file)?).ok();
+        Some((text(SCHEMA)?, text(SETTINGS)?))
+    }
+
     pub(crate) fn problems(&self, file: &str, broken: Vec<Broken>) -> impl Iterator<Item = Problem> {
         broken.into_iter().map(move |broken| Problem {
             contract: self.contract.clone(),

@@ -37,12 +37,30 @@ pub fn examine(folders: &[Folder], today: DocumentDate) -> Examined {
             samples(contract, folder, today, &mut examined);
         }
     }
+    compare(&contracts, &mut examined);
+    examined
+}
+
+/// What each version breaks for those who send by an earlier one; its samples are not looked at.
+///
+/// # Errors
+/// Every break: it is mended in the later version.
+pub fn unbroken(contracts: &Contracts) -> Result<(), Vec<Problem>> {
+    let mut examined = Examined::default();
+    compare(contracts, &mut examined);
+    if examined.problems.is_empty() {
+        Ok(())
+    } else {
+        Err(examined.problems)
+    }
+}
+
+fn compare(contracts: &Contracts, examined: &mut Examined) {
     for contract in contracts.iter() {
-        for earlier in answers_for(contract, &contracts) {
-            versions(earlier, contract, &mut examined);
+        for earlier in answers_for(contract, contracts) {
+            versions(earlier, contract, examined);
         }
     }
-    examined
 }
 
 /// The earlier versions that this one is held against: all, back to the last that broke with what was before it.

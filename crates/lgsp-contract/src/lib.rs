@@ -21,5 +21,5 @@ pub use check::FINDINGS_MAX;
 pub use contract::{Contract, Folder, Problem, Title, Valid};
 pub use contracts::Contracts;
 pub use dialect::{SCHEMA_BYTES_MAX, check_schema};
-pub use examine::{Examined, examine};
+pub use examine::{Examined, examine, unbroken};
 pub use json::DEPTH_MAX;

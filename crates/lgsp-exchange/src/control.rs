@@ -4,8 +4,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
 use lgsp_audit::{NoteKey, Record, Tree};
-use lgsp_ledger::{Entry, Ledger, ReadError, ReadLimit};
-use lgsp_registry::{Control, Registry, Void};
+use lgsp_contract::{Contracts, Folder};
+use lgsp_ledger::{Entry, Ledger, ReadError, ReadLimit, Reader};
+use lgsp_registry::{ContractNotTaken, ContractText, Control, PlannedChangeSet, Registry, Void};
 use lgsp_types::{EventId, Fact, KeyEvent, KeyUse, Rules, What};
 use thiserror::Error;
 use tracing::{error, info};
@@ -21,6 +22,7 @@ const BATCH: ReadLimit = ReadLimit {
 #[derive(Clone, Debug)]
 pub struct Ruling {
     pub registry: Arc<Registry>,
+    pub contracts: Arc<Contracts>,
     pub rules: Rules,
 }
 
@@ -65,6 +67,9 @@ pub(crate) struct Rulebook {
 #[derive(Debug, Default)]
 struct Folded {
     control: Control,
+    contracts: Arc<Contracts>,
+    /// How many of the contracts this build cannot compile.
+    unsound: usize,
     tree: Tree,
     /// Keys in use: what they are for, and the public key.
     keys: Vec<(KeyUse, String, [u8; 32])>,
@@ -104,6 +109,7 @@ impl Rulebook {
                     folded.take(entry)?;
                 }
             }
+            folded.compile_contracts();
             self.current.store(Arc::new(ruling(&folded)));
         }
     }
@@ -141,11 +147,45 @@ impl Rulebook {
         let folded = self.folded.lock().unwrap_or_else(PoisonError::into_inner);
         lgsp_registry::plan_import(&folded.control, file, text)
     }
+
+    /// Plans how versions of contracts come into force, which all are sound.
+    pub(crate) fn plan_contracts(
+        &self,
+        texts: Vec<ContractText>,
+    ) -> Result<Vec<PlannedChangeSet>, Vec<ContractNotTaken>> {
+        let folded = self.folded.lock().unwrap_or_else(PoisonError::into_inner);
+        lgsp_registry::plan_contracts(&folded.control, texts)
+    }
+
+    /// The texts of every contract in force.
+    pub(crate) fn contract_folders(&self) -> Vec<Folder> {
+        let folded = self.folded.lock().unwrap_or_else(PoisonError::into_inner);
+        folded.contract_folders()
+    }
+}
+
+/// The contracts of a control ledger that nobody has to have open.
+pub(crate) fn contracts_of(control: &Reader) -> Result<Arc<Contracts>, ControlError> {
+    let mut folded = Folded::default();
+    let end = control.end(0)?;
+    while folded.tree.size() < end {
+        for entry in control.read(0, folded.tree.size(), BATCH)? {
+            folded.take(&entry)?;
+        }
+    }
+    folded.compile_contracts();
+    Ok(folded.contracts)
+}
+
+/// The files of a contract as the contract check takes them.
+fn folder(text: &ContractText) -> Folder {
+    Folder::new(text.id.clone(), text.schema.as_bytes(), text.settings.as_bytes())
 }
 
 fn ruling(folded: &Folded) -> Ruling {
     Ruling {
         registry: folded.control.registry(),
+        contracts: Arc::clone(&folded.contracts),
         rules: Rules {
             control_size: folded.tree.size(),
             control_root: folded.tree.root(),
@@ -154,6 +194,33 @@ fn ruling(folded: &Folded) -> Ruling {
 }
 
 impl Folded {
+    fn contract_folders(&self) -> Vec<Folder> {
+        self.control.contracts().map(|text| folder(text)).collect()
+    }
+
+    /// A version, once it is there, never changes: only what is new has to be compiled.
+    fn compile_contracts(&mut self) {
+        if self.control.contracts().count() == self.contracts.iter().count() + self.unsound {
+            return;
+        }
+        let mut folders = self.contract_folders();
+        let before = folders.len();
+        // What one build takes, another may refuse; nobody sends by it then, and all else goes on.
+        folders.retain(|folder| match Contracts::load(std::slice::from_ref(folder)) {
+            Ok(_) => true,
+            Err(problems) => {
+                let first = problems
+                    .first()
+                    .map(|problem| problem.broken.to_string())
+                    .unwrap_or_default();
+                error!(contract = %folder.contract, problem = first, "a contract is not known to this build");
+                false
+            }
+        });
+        self.unsound = before - folders.len();
+        self.contracts = Arc::new(Contracts::load(&folders).unwrap_or_default());
+    }
+
     fn take(&mut self, entry: &Entry) -> Result<(), ControlError> {
         let record = Record::read(&entry.record).map_err(|source| ControlError::Alien {
             offset: entry.offset,

@@ -2,18 +2,20 @@
 //!
 //! | where | what |
 //! |---|---|
-//! | `publish`, `refuse` | accepting a message, or recording why not |
+//! | `publish`, `valid`, `refuse` | accepting a message, what it has to be, or recording why not |
 //! | `project` | facts in offset order become rows |
 //! | `collect` | what waits for a receiver, handing it out, its word |
 //! | `dispatch` | what is pushed: which delivery is tried when, and what became of it |
 //! | `redrive` | dead letters, and their next round |
 //! | `seal`, `hashes` | leaf hashes, tree, checkpoints |
+//! | `contracts` | versions of contracts come into force |
 //! | `control` | configuration as facts, folded into the rules of this moment |
 //! | `standby` | what a node does while another holds the ledger |
 //! | `documents`, `deadlines`, `reading` | where documents stand, what is late, finding them; what is read of a payload for it |
 //! | `trace`, `rebuild` | finding a message and all that happened; making the store again |
 
 mod collect;
+mod contracts;
 mod control;
 mod deadlines;
 mod dispatch;
@@ -35,14 +37,15 @@ mod standby;
 mod tests;
 mod trace;
 mod upload;
+mod valid;
 mod watch;
 
+pub use contracts::ContractsError;
 pub use control::{ControlError, Ruling};
 pub use deadlines::Deadlines;
 pub use dispatch::PushLimits;
 pub use documents::{SEARCH_INVALID, SearchError};
 pub use project::ProjectError;
-pub use reading::Searchable;
 pub use rebuild::{Rebuilt, rebuild};
 pub use redrive::{DeadLetter, RedriveError};
 pub use seal::SealError;

@@ -1,7 +1,6 @@
 //! Accepting a message: the first half of its walk (architecture.md section 5, hops 2 to 6).
 
 use lgsp_audit::Receipt as AcceptanceReceipt;
-use lgsp_registry::Authorised;
 use lgsp_store::{AcceptedRow, failpoint};
 use lgsp_types::{
     Accepted, Caller, Clear, Digest, EventId, Fact, KEY_MAX_BYTES, Kind, LedgerPosition, MsgId, PAYLOAD_MAX_BYTES,
@@ -10,6 +9,7 @@ use lgsp_types::{
 
 use crate::scribe::{Inscribed, WriteError};
 use crate::spine::{Spine, unavailable};
+use crate::valid::{Unfit, Valid};
 
 const LEAF_TOO_LARGE: ReasonCode = ReasonCode::new("LEAF_TOO_LARGE");
 const PARAMETER_INVALID: ReasonCode = ReasonCode::new("PARAMETER_INVALID");
@@ -32,13 +32,23 @@ impl Spine {
         }
         self.sealed_in_time()?;
         let ruling = self.rules.current();
-        let judged = bounded(publish).and_then(|publish| ruling.registry.authorise(caller, publish, self.scribe.now()));
-        let authorised = match judged {
-            Ok(authorised) => authorised,
-            Err(refusals) => return Err(self.refuse(caller, &identity.request_tag, refusals).await),
+        let now = self.scribe.now();
+        let judged = bounded(publish).and_then(|publish| ruling.registry.authorise(caller, publish, now));
+        let judged = match judged {
+            Ok(authorised) => {
+                self.payloads
+                    .check(&ruling.contracts, authorised, now.day_in_vietnam())
+                    .await
+            }
+            Err(refusals) => Err(Unfit::Refused(refusals)),
         };
-        self.keep_objects(&authorised).await?;
-        let fact = self.accepted(caller, ruling.rules, identity, &authorised);
+        let valid = match judged {
+            Ok(valid) => valid,
+            Err(Unfit::Refused(refusals)) => return Err(self.refuse(caller, &identity.request_tag, refusals).await),
+            Err(Unfit::Unavailable(unavailable)) => return Err(unavailable.into()),
+        };
+        self.keep_objects(&valid).await?;
+        let fact = self.accepted(caller, ruling.rules, identity, &valid);
         match self.write(identity.partition, &fact).await {
             Ok(inscribed) => {
                 failpoint::hit("after-accept");
@@ -112,15 +122,16 @@ impl Spine {
     }
 
     /// Objects come under their digest names before the fact that names them.
-    async fn keep_objects(&self, authorised: &Authorised) -> Result<(), PublishError> {
-        for object in &authorised.publish().objects {
+    async fn keep_objects(&self, valid: &Valid) -> Result<(), PublishError> {
+        for object in &valid.authorised().publish().objects {
             let kept = self.objects.promote(&object.staging, object.attachment.digest).await;
             kept.map_err(unavailable)?;
         }
         Ok(())
     }
 
-    fn accepted(&self, caller: &Caller, rules: lgsp_types::Rules, identity: Identity, authorised: &Authorised) -> Fact {
+    fn accepted(&self, caller: &Caller, rules: lgsp_types::Rules, identity: Identity, valid: &Valid) -> Fact {
+        let authorised = valid.authorised();
         let publish = authorised.publish();
         let order_key = if publish.order_key.is_empty() {
             &publish.idempotency_key

@@ -3,10 +3,10 @@
 //! Lenient: what is not there, or not of its kind, was not said. Whether a payload fits its contract was asked before.
 
 use std::fmt;
-use std::sync::Arc;
 
-use lgsp_store::Reading;
-use lgsp_types::{Accepted, AgencyCode, ContractRef, UnixMs};
+use lgsp_contract::{Contract, Contracts};
+use lgsp_store::{Projected, Reading};
+use lgsp_types::{Accepted, AgencyCode, UnixMs, What};
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::{Map, Value};
 
@@ -17,47 +17,47 @@ const BUSINESS: &str = "business";
 /// Most texts of one payload, as a list can have many.
 const TEXTS_MAX: usize = 1_000;
 
-/// Which fields of a contract are searched: JSON pointers in which `*` is every item of a list.
-#[derive(Clone)]
-pub struct Searchable(Arc<dyn Fn(&ContractRef) -> Arc<[String]> + Send + Sync>);
+/// The size of the control ledger that the last of these facts names; 0: none is an Accepted one.
+pub(crate) fn named(facts: &[Projected]) -> u64 {
+    let accepted = facts.iter().filter(|projected| message(projected).is_some());
+    let sizes = accepted.filter_map(|projected| Some(projected.fact.as_ref()?.rules.control_size));
+    sizes.max().unwrap_or(0)
+}
 
-impl Searchable {
-    pub fn new(fields: impl Fn(&ContractRef) -> Arc<[String]> + Send + Sync + 'static) -> Self {
-        Self(Arc::new(fields))
-    }
-
-    /// Reads what the payload of an accepted message says.
-    pub(crate) fn read(&self, message: &Accepted) -> Reading {
-        let fields = (self.0)(&message.envelope.contract);
-        if fields.is_empty() && message.clear.documents.is_empty() {
-            return Reading::default();
+/// Adds what the payloads say; a version of a contract, once in force, says the same for ever.
+pub(crate) fn add(facts: &mut [Projected], contracts: &Contracts) {
+    for projected in facts {
+        if let Some(message) = message(projected) {
+            projected.reading = read(message, contracts);
         }
-        let firsts = fields.iter().filter_map(|field| steps(field).next());
-        let wanted: Vec<&str> = firsts.chain([TIMESTAMP, PRIORITY, BUSINESS]).collect();
-        let payload = serde_json::Deserializer::from_slice(&message.payload).deserialize_map(Members(&wanted));
-        let Ok(payload) = payload.map(Value::Object) else {
-            return Reading::default();
-        };
-        let mut reading = of_document(&payload);
-        for field in fields.iter() {
-            let found = steps(field).collect::<Vec<_>>();
-            collect(&payload, &found, &mut reading.texts);
-        }
-        reading
     }
 }
 
-/// Nothing is searched.
-impl Default for Searchable {
-    fn default() -> Self {
-        Self::new(|_| Arc::new([]))
+fn message(projected: &Projected) -> Option<&Accepted> {
+    if let What::Accepted(message) = &projected.fact.as_ref()?.what {
+        Some(message)
+    } else {
+        None
     }
 }
 
-impl fmt::Debug for Searchable {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str("Searchable")
+fn read(message: &Accepted, contracts: &Contracts) -> Reading {
+    let contract = contracts.find(&message.envelope.contract).ok();
+    let fields = contract.map_or(&[][..], Contract::searchable);
+    if fields.is_empty() && message.clear.documents.is_empty() {
+        return Reading::default();
     }
+    let firsts = fields.iter().filter_map(|field| steps(field).next());
+    let wanted: Vec<&str> = firsts.chain([TIMESTAMP, PRIORITY, BUSINESS]).collect();
+    let payload = serde_json::Deserializer::from_slice(&message.payload).deserialize_map(Members(&wanted));
+    let Ok(payload) = payload.map(Value::Object) else {
+        return Reading::default();
+    };
+    let mut reading = of_document(&payload);
+    for field in fields {
+        collect(&payload, &steps(field).collect::<Vec<_>>(), &mut reading.texts);
+    }
+    reading
 }
 
 fn steps(pointer: &str) -> impl Iterator<Item = &str> {

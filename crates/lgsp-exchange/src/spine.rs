@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use lgsp_audit::{NoteKey, Record, VerifierKey};
 use lgsp_ledger::{Entry, Ledger, ReadLimit, Tenure};
 use lgsp_registry::{ConfigError, Left};
@@ -26,12 +27,12 @@ use crate::control::{ControlError, Rulebook, Ruling};
 use crate::deadlines::Deadlines;
 use crate::dispatch::Pushers;
 use crate::project::{ProjectError, Projection, Projector};
-use crate::reading::Searchable;
 use crate::recent::Recent;
 use crate::refuse::RefusalBudget;
 use crate::scribe::{Inscribed, Scribe, WriteError};
 use crate::seal::{SealError, Sealer};
 use crate::standby::Warm;
+use crate::valid::PayloadCheck;
 
 /// What a spine is made of; all of it opened by the executable.
 #[derive(Debug)]
@@ -53,8 +54,6 @@ pub struct Parts {
     pub audit: PathBuf,
     /// What [`crate::stand_by`] made ready; else the default.
     pub warm: Warm,
-    /// Which fields of payloads are searched.
-    pub searchable: Searchable,
     pub deadlines: Deadlines,
 }
 
@@ -112,7 +111,7 @@ pub struct Spine {
     pub(crate) ledger_name: String,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) objects: Objects,
-    pub(crate) rules: Rulebook,
+    pub(crate) rules: Arc<Rulebook>,
     pub(crate) ids: IdKey,
     pub(crate) node_key: Arc<NoteKey>,
     pub(crate) log_verifier: VerifierKey,
@@ -122,11 +121,11 @@ pub struct Spine {
     pub(crate) projection: Arc<Projection>,
     pub(crate) recent: Recent,
     pub(crate) refusals: RefusalBudget,
+    pub(crate) payloads: PayloadCheck,
     tenure: Tenure,
     late_since: Vec<Arc<AtomicU64>>,
     seal_stop_after: Duration,
     pub(crate) pushers: Pushers,
-    searchable: Searchable,
     pub(crate) deadlines: Deadlines,
     tasks: TaskTracker,
     stop: CancellationToken,
@@ -151,7 +150,7 @@ impl Spine {
             &tasks,
             stop.clone(),
         );
-        let rules = Rulebook::new(parts.control);
+        let rules = Arc::new(Rulebook::new(parts.control));
         rules.fold().await?;
         let (mut warm, mut late_since) = (parts.warm, Vec::new());
         let sealed = [
@@ -184,11 +183,11 @@ impl Spine {
             audit: parts.audit,
             scribe,
             refusals: RefusalBudget::new(limits.refusals_per_second_max),
+            payloads: PayloadCheck::default(),
             tenure,
             late_since,
             seal_stop_after: limits.seal_stop_after,
             pushers: Pushers::default(),
-            searchable: parts.searchable,
             deadlines: parts.deadlines,
             tasks,
             stop,
@@ -224,7 +223,7 @@ impl Spine {
                 ledger: Arc::clone(&self.ledger),
                 store: Arc::clone(&self.store),
                 projection: Arc::clone(&self.projection),
-                searchable: self.searchable.clone(),
+                rules: Arc::clone(&self.rules),
                 batch_max: limits.project_batch_max,
             };
             projector.catch_up().await?;
@@ -251,20 +250,22 @@ impl Spine {
         let import = self.rules.plan(file, text).map_err(ImportError::File)?;
         let mut changed = 0;
         for change_set in import.change_sets {
-            let event_id = EventId::of(Kind::Configured, &[&change_set.bytes]);
-            let what = What::Configured {
-                change_set: change_set.bytes,
-            };
-            self.configure(event_id, what).await?;
-            if let Some(why) = self.rules.void(event_id) {
-                return Err(ImportError::Void { why });
-            }
+            self.change(change_set.bytes).await?;
             changed += change_set.objects;
         }
         Ok(Imported {
             changed,
             left: import.left,
         })
+    }
+
+    /// Appends one change set, and answers whether it is in force.
+    pub(crate) async fn change(&self, change_set: Bytes) -> Result<(), ImportError> {
+        let event_id = EventId::of(Kind::Configured, &[&change_set]);
+        self.configure(event_id, What::Configured { change_set }).await?;
+        self.rules
+            .void(event_id)
+            .map_or(Ok(()), |why| Err(ImportError::Void { why }))
     }
 
     /// Appends to the control ledger and answers when the rules have it.

@@ -12,7 +12,7 @@ use lgsp_types::{
     ReasonCode, UnixMs,
 };
 
-use stage::{Stage, evidence, publish};
+use stage::{Stage, evidence, letter, publish};
 
 #[tokio::test]
 async fn whoever_holds_the_receipt_can_prove_that_the_message_is_in_the_ledger() {
@@ -129,7 +129,7 @@ async fn the_record_that_names_the_receiver_is_in_the_ledger_before_the_bytes_le
     let delivery = stage.open_for_receiver().await[0].delivery;
     let fetched = stage.spine.fetch(&stage.receiver(), delivery).await.unwrap();
     assert_eq!(stage.kinds().await, [Kind::Accepted, Kind::Collected]);
-    assert_eq!(&fetched.payload[..], br#"{"text":"one"}"#);
+    assert_eq!(fetched.payload, letter("one"));
     // Fetching again is no news.
     stage.spine.fetch(&stage.receiver(), delivery).await.unwrap();
     assert_eq!(stage.kinds().await, [Kind::Accepted, Kind::Collected]);

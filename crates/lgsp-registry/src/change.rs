@@ -16,9 +16,9 @@ use crate::object::{Object, ObjectRef};
 pub const CHANGE_SET_MAX_BYTES: usize = 256 * 1024;
 /// Longest name of a file or person, in bytes.
 const SOURCE_MAX_BYTES: usize = 128;
-/// What a change set may speak of: 1, agencies, systems and connectors; 2, adapters too. A set has the least that holds
+/// What a change set may speak of: 1, agencies, systems and connectors; 2, adapters too; 3, contracts too. A set has the least that holds
 /// it, so that older builds read all they can; one that meets a later format stops instead of guessing.
-const FORMATS: RangeInclusive<u32> = 1..=2;
+const FORMATS: RangeInclusive<u32> = 1..=3;
 
 /// Where a change set comes from.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -124,8 +124,12 @@ impl ChangeSet {
     }
 
     fn format(&self) -> u32 {
-        let of_adapter = |change: &Change| matches!(change.object, ObjectRef::Adapter(_));
-        if self.changes.iter().any(of_adapter) { 2 } else { 1 }
+        let least = |change: &Change| match change.object {
+            ObjectRef::Agency(_) | ObjectRef::System(_) | ObjectRef::Connector(_) => 1,
+            ObjectRef::Adapter(_) => 2,
+            ObjectRef::Contract(_) => 3,
+        };
+        self.changes.iter().map(least).max().unwrap_or(1)
     }
 
     fn check(&self) -> Result<(), Void> {

@@ -86,6 +86,8 @@ pub(crate) fn check_one(object: &Object) -> Vec<Contradiction> {
         Object::System(system) => one::system(system, &mut findings),
         Object::Connector(connector) => one::connector(connector, &mut findings),
         Object::Adapter(adapter) => one::adapter(adapter, &mut findings),
+        // What stands in it is for the contract check.
+        Object::Contract(_) => {}
     }
     findings.0
 }

@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, HashSet};
 use std::fmt::Display;
 use std::sync::{Arc, OnceLock};
 
-use lgsp_types::{Digest, EventId};
+use lgsp_types::{ContractRef, Digest, EventId};
 use thiserror::Error;
 
 use crate::change::{Change, ChangeSet, Source, said};
 use crate::check::{self, Contradiction};
+use crate::model::ContractText;
 use crate::object::{Object, ObjectRef, Objects};
 use crate::registry::Registry;
 
@@ -51,6 +52,9 @@ pub enum Void {
     /// Look at what it is now, and decide again.
     #[error("changed by somebody else meanwhile: {}", list(.0))]
     Overtaken(Vec<ObjectRef>),
+    /// Make a new version: what was accepted under a version is explained by it for ever.
+    #[error("a version of a contract is never changed: {0}")]
+    ContractFixed(ContractRef),
     /// Correct what is named.
     #[error("the registry would contradict itself: {}", list(.0))]
     Contradicts(Vec<Contradiction>),
@@ -82,6 +86,7 @@ impl Control {
         }
         let ChangeSet { source, changes } = ChangeSet::read(bytes)?;
         self.still_heads(&changes)?;
+        contracts_stay(&changes)?;
         let next = self.objects_after(&changes)?;
         self.objects = next;
         self.applied.insert(event_id);
@@ -112,6 +117,11 @@ impl Control {
     #[must_use]
     pub fn head(&self, object: &ObjectRef) -> (Option<EventId>, Option<Object>) {
         (self.heads.get(object).copied(), self.objects.get(object))
+    }
+
+    /// Every version of every contract, by name and version.
+    pub fn contracts(&self) -> impl Iterator<Item = &Arc<ContractText>> {
+        self.objects.contracts.values()
     }
 
     pub(crate) const fn objects(&self) -> &Objects {
@@ -160,6 +170,19 @@ impl Control {
             Err(Void::Contradicts(found))
         }
     }
+}
+
+/// A contract is there for ever as it first was.
+fn contracts_stay(changes: &[Change]) -> Result<(), Void> {
+    let fixed = changes.iter().find_map(|change| match &change.object {
+        ObjectRef::Contract(contract) if change.predecessor.is_some() || change.content.is_none() => Some(contract),
+        ObjectRef::Agency(_)
+        | ObjectRef::System(_)
+        | ObjectRef::Connector(_)
+        | ObjectRef::Adapter(_)
+        | ObjectRef::Contract(_) => None,
+    });
+    fixed.map_or(Ok(()), |contract| Err(Void::ContractFixed(contract.clone())))
 }
 
 #[cfg(test)]

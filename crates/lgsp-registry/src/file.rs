@@ -96,7 +96,7 @@ impl RegistryFile {
                 );
             }
         }
-        for kind in ObjectKind::ALL {
+        for kind in ObjectKind::IN_FILES {
             match tree.top.remove(kind.name()) {
                 None => {}
                 Some(Value::Array(tables)) => {

@@ -199,6 +199,8 @@ impl Plan<'_> {
                 self.change(reference, None)
             }
             (true, ObjectRef::Agency(_)) => self.disputed(reference, None, None, WhyLeft::AgencyGone),
+            // No file of these names a contract.
+            (true, ObjectRef::Contract(_)) => {}
             (false, _) => self.disputed(reference, None, None, WhyLeft::ChangedElsewhere),
         }
     }

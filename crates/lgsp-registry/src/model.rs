@@ -4,7 +4,7 @@
 use std::fmt;
 
 use lgsp_types::{
-    AdapterId, AgencyCode, AgencyId, CodePattern, ConnectorId, DocumentDate, NameError, Scheme, SystemId,
+    AdapterId, AgencyCode, AgencyId, CodePattern, ConnectorId, ContractRef, DocumentDate, NameError, Scheme, SystemId,
 };
 use serde::{Deserialize, Serialize};
 
@@ -118,6 +118,17 @@ pub struct Adapter {
     pub id: AdapterId,
     /// 1 to 1000 systems; one that is not active is spoken for by nobody.
     pub speaks_as: Vec<SystemId>,
+}
+
+/// One version of a contract as its author wrote it; what it means, `lgsp-contract` says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ContractText {
+    pub id: ContractRef,
+    /// `schema.json`.
+    pub schema: String,
+    /// `contract.toml`.
+    pub settings: String,
 }
 
 /// Who moves a delivery.

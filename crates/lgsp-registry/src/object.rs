@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use lgsp_types::{AdapterId, AgencyId, ConnectorId, Digest, SystemId};
+use lgsp_types::{AdapterId, AgencyId, ConnectorId, ContractRef, Digest, SystemId};
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
 use thiserror::Error;
 
 use crate::canonical;
-use crate::model::{Adapter, Agency, Connector, System};
+use crate::model::{Adapter, Agency, Connector, ContractText, System};
 
 /// One object, cheap to share.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,9 +19,10 @@ pub enum Object {
     System(Arc<System>),
     Connector(Arc<Connector>),
     Adapter(Arc<Adapter>),
+    Contract(Arc<ContractText>),
 }
 
-/// Which object: `agency/vp.so-tu-phap`, `system/..`, `connector/..`, `adapter/..`.
+/// Which object: `agency/vp.so-tu-phap`, `system/..`, `connector/..`, `adapter/..`, `contract/vn.lgsp.document/1`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum ObjectRef {
@@ -29,6 +30,7 @@ pub enum ObjectRef {
     System(SystemId),
     Connector(ConnectorId),
     Adapter(AdapterId),
+    Contract(ContractRef),
 }
 
 /// The kinds of objects; in this order they may refer to one another.
@@ -38,11 +40,12 @@ pub(crate) enum ObjectKind {
     System,
     Connector,
     Adapter,
+    Contract,
 }
 
-/// A text names no object: it is `agency/`, `system/`, `connector/` or `adapter/` and an id.
+/// A text names no object: it is `agency/`, `system/`, `connector/`, `adapter/` or `contract/` and an id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[error("is not `agency/`, `system/`, `connector/` or `adapter/` and an id")]
+#[error("is not `agency/`, `system/`, `connector/`, `adapter/` or `contract/` and an id")]
 pub struct ObjectRefError;
 
 /// Where in an object's JSON something is wrong, and what.
@@ -54,7 +57,8 @@ pub(crate) struct Misfit {
 }
 
 impl ObjectKind {
-    pub(crate) const ALL: [Self; 4] = [Self::Agency, Self::System, Self::Connector, Self::Adapter];
+    /// Those that stand in registry files; contracts have folders of their own.
+    pub(crate) const IN_FILES: [Self; 4] = [Self::Agency, Self::System, Self::Connector, Self::Adapter];
 
     /// The name of its tables in a file, and of its references.
     pub(crate) const fn name(self) -> &'static str {
@@ -63,6 +67,7 @@ impl ObjectKind {
             Self::System => "system",
             Self::Connector => "connector",
             Self::Adapter => "adapter",
+            Self::Contract => "contract",
         }
     }
 
@@ -81,6 +86,7 @@ impl ObjectKind {
             Self::System => read(content).map(Object::System),
             Self::Connector => read(content).map(Object::Connector),
             Self::Adapter => read(content).map(Object::Adapter),
+            Self::Contract => read(content).map(Object::Contract),
         }
     }
 }
@@ -93,6 +99,7 @@ impl Object {
             Self::System(system) => ObjectRef::System(system.id.clone()),
             Self::Connector(connector) => ObjectRef::Connector(connector.id.clone()),
             Self::Adapter(adapter) => ObjectRef::Adapter(adapter.id.clone()),
+            Self::Contract(contract) => ObjectRef::Contract(contract.id.clone()),
         }
     }
 
@@ -102,7 +109,7 @@ impl Object {
     }
 }
 
-/// As the agency, system, connector or adapter itself.
+/// As the agency, system, connector, adapter or contract itself.
 impl Serialize for Object {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
@@ -110,6 +117,7 @@ impl Serialize for Object {
             Self::System(system) => system.as_ref().serialize(serializer),
             Self::Connector(connector) => connector.as_ref().serialize(serializer),
             Self::Adapter(adapter) => adapter.as_ref().serialize(serializer),
+            Self::Contract(contract) => contract.as_ref().serialize(serializer),
         }
     }
 }
@@ -121,17 +129,19 @@ impl ObjectRef {
             Self::System(_) => ObjectKind::System,
             Self::Connector(_) => ObjectKind::Connector,
             Self::Adapter(_) => ObjectKind::Adapter,
+            Self::Contract(_) => ObjectKind::Contract,
         }
     }
 }
 
 impl fmt::Display for ObjectRef {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let id = match self {
-            Self::Agency(id) => id.as_str(),
-            Self::System(id) => id.as_str(),
-            Self::Connector(id) => id.as_str(),
-            Self::Adapter(id) => id.as_str(),
+        let id: &dyn fmt::Display = match self {
+            Self::Agency(id) => id,
+            Self::System(id) => id,
+            Self::Connector(id) => id,
+            Self::Adapter(id) => id,
+            Self::Contract(id) => id,
         };
         write!(out, "{}/{id}", self.kind().name())
     }
@@ -146,6 +156,7 @@ impl TryFrom<String> for ObjectRef {
             "system" => SystemId::parse(id).map(Self::System),
             "connector" => ConnectorId::parse(id).map(Self::Connector),
             "adapter" => AdapterId::parse(id).map(Self::Adapter),
+            "contract" => return ContractRef::parse(id).map(Self::Contract).map_err(|_| ObjectRefError),
             _ => return Err(ObjectRefError),
         }
         .map_err(|_| ObjectRefError)
@@ -165,6 +176,7 @@ pub(crate) struct Objects {
     pub(crate) systems: BTreeMap<SystemId, Arc<System>>,
     pub(crate) connectors: BTreeMap<ConnectorId, Arc<Connector>>,
     pub(crate) adapters: BTreeMap<AdapterId, Arc<Adapter>>,
+    pub(crate) contracts: BTreeMap<ContractRef, Arc<ContractText>>,
 }
 
 impl Objects {
@@ -174,6 +186,7 @@ impl Objects {
             ObjectRef::System(id) => self.systems.get(id).cloned().map(Object::System),
             ObjectRef::Connector(id) => self.connectors.get(id).cloned().map(Object::Connector),
             ObjectRef::Adapter(id) => self.adapters.get(id).cloned().map(Object::Adapter),
+            ObjectRef::Contract(id) => self.contracts.get(id).cloned().map(Object::Contract),
         }
     }
 
@@ -186,10 +199,12 @@ impl Objects {
                 drop(self.connectors.insert(connector.id.clone(), connector));
             }
             (_, Some(Object::Adapter(adapter))) => drop(self.adapters.insert(adapter.id.clone(), adapter)),
+            (_, Some(Object::Contract(contract))) => drop(self.contracts.insert(contract.id.clone(), contract)),
             (ObjectRef::Agency(id), None) => drop(self.agencies.remove(id)),
             (ObjectRef::System(id), None) => drop(self.systems.remove(id)),
             (ObjectRef::Connector(id), None) => drop(self.connectors.remove(id)),
             (ObjectRef::Adapter(id), None) => drop(self.adapters.remove(id)),
+            (ObjectRef::Contract(id), None) => drop(self.contracts.remove(id)),
         }
     }
 }
@@ -205,6 +220,7 @@ mod tests {
             "system/vxp.vinhphuc.01",
             "connector/C_1",
             "adapter/vxp-1",
+            "contract/vn.lgsp.document/1",
         ] {
             assert_eq!(ObjectRef::try_from(text.to_owned()).unwrap().to_string(), text);
         }
@@ -215,6 +231,7 @@ mod tests {
             "grant/x",
             "system/../x",
             "system/a/b",
+            "contract/vn.lgsp.document",
             "",
         ] {
             assert_eq!(ObjectRef::try_from(bad.to_owned()), Err(ObjectRefError), "{bad}");

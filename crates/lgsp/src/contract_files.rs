@@ -5,8 +5,10 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use lgsp_contract::Folder;
+use lgsp_contract::{Contracts, Folder, Problem, unbroken};
 use lgsp_types::ContractRef;
+
+use crate::settings::{self, CONFIG_UNREADABLE, Problems};
 
 /// What is read of one file; the contract check refuses less.
 const FILE_BYTES_MAX: u64 = 1024 * 1024;
@@ -41,6 +43,60 @@ pub(crate) fn read(path: &Path) -> Result<Vec<Folder>, ReadError> {
         return Err(ReadError::Nothing { path });
     }
     versions.iter().map(|version| read_version(version)).collect()
+}
+
+/// Reads every contract that the settings name.
+///
+/// # Errors
+/// [`Problems`]: every folder that cannot be read.
+pub(crate) fn read_all(paths: &[PathBuf]) -> Result<Vec<Folder>, Problems> {
+    let mut folders = Vec::new();
+    let mut problems = Vec::new();
+    for path in paths {
+        match read(path) {
+            Ok(found) => folders.extend(found),
+            Err(error) => problems.push(settings::Problem {
+                code: CONFIG_UNREADABLE,
+                subject: "contracts.folders".to_owned(),
+                what: whole(&error),
+                place: path.display().to_string(),
+                mend: "name folders of contracts, as config/contracts is one".to_owned(),
+            }),
+        }
+    }
+    if problems.is_empty() {
+        Ok(folders)
+    } else {
+        Err(Problems(problems))
+    }
+}
+
+/// Compiles every contract that the settings name, and holds each version against the earlier ones.
+///
+/// # Errors
+/// [`Problems`]: all that is wrong with them.
+pub(crate) fn check(paths: &[PathBuf]) -> Result<(), Problems> {
+    let contracts = Contracts::load(&read_all(paths)?).map_err(problems)?;
+    unbroken(&contracts).map_err(problems)
+}
+
+/// What is wrong with contracts as problems with their place.
+pub(crate) fn problems(wrong: Vec<Problem>) -> Problems {
+    let problem = |problem: Problem| settings::Problem {
+        code: problem.broken.code.clone(),
+        subject: problem.broken.path.clone(),
+        what: problem.broken.en.what.clone(),
+        place: format!("{}/{}", problem.contract, problem.file),
+        mend: problem.broken.en.mend,
+    };
+    Problems(wrong.into_iter().map(problem).collect())
+}
+
+fn whole(error: &ReadError) -> String {
+    match std::error::Error::source(error) {
+        Some(source) => format!("{error}: {source}"),
+        None => error.to_string(),
+    }
 }
 
 /// Is this the folder of one version?

@@ -10,7 +10,6 @@ mod node;
 mod operations;
 mod private;
 mod registry_files;
-mod searchable;
 mod settings;
 
 use std::process::ExitCode;

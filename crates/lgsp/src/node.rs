@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use lgsp_adapters::edxml_vxp::server::{BindError, Server, UnusableSecret};
 use lgsp_api::GatewaySettings;
-use lgsp_exchange::{ImportError, Limits, Parts, Spine, StartError, Warm, stand_by};
+use lgsp_exchange::{ContractsError, ImportError, Limits, Parts, Spine, StartError, Warm, stand_by};
 use lgsp_files::{Existing, write_whole};
 use lgsp_ledger::kafka::{Claimant, Kafka, Lease, LeaseError};
 use lgsp_ledger::{Ledger, Local, Lost, OpenError, Tenure};
@@ -17,12 +17,12 @@ use thiserror::Error;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
+use crate::contract_files;
 use crate::grpc::{Grpc, GrpcError, Ports};
 use crate::hexadecimal::hexadecimal;
 use crate::home::{Home, HomeError, Keys};
 use crate::operations;
 use crate::registry_files;
-use crate::searchable;
 use crate::settings::{LedgerKind, Problems, Settings};
 
 /// Why a node does not run.
@@ -67,6 +67,10 @@ pub(crate) enum NodeError {
         #[source]
         source: ImportError,
     },
+    #[error("the contracts are wrong:\n{0}")]
+    Contracts(Problems),
+    #[error("the contracts did not come into force")]
+    ContractsNotTaken(#[source] ContractsError),
     #[error("this node cannot hold the ledger")]
     Lease(#[from] LeaseError),
     /// Another node serves: started again, this one stands by.
@@ -317,7 +321,6 @@ async fn open(settings: &Settings, home: &Home, keys: Keys, clock: &Clock) -> Re
         node: (settings.node.id.clone(), BUILD.to_owned()),
         audit: home.audit(),
         warm: Warm::default(),
-        searchable: searchable::shipped(),
         deadlines: settings.documents.deadlines(),
     };
     Ok(Opened {
@@ -391,8 +394,14 @@ fn limits(settings: &Settings) -> Limits {
     }
 }
 
-/// Imports the registry files; a wrong one keeps the node from serving, so that nobody serves half a registry.
+/// Imports contracts and registry files; a wrong one keeps the node from serving, so that nobody serves half of them.
 async fn import(settings: &Settings, spine: &Spine) -> Result<(), NodeError> {
+    let folders = contract_files::read_all(&settings.contracts.folders).map_err(NodeError::Contracts)?;
+    match spine.import_contracts(&folders).await {
+        Ok(new) => info!(new, known = folders.len(), "contracts read"),
+        Err(ContractsError::Unsound(wrong)) => return Err(NodeError::Contracts(contract_files::problems(wrong))),
+        Err(error) => return Err(NodeError::ContractsNotTaken(error)),
+    }
     for file in registry_files::read(&settings.registry.files).map_err(NodeError::Registry)? {
         let path: &Path = &file.path;
         match spine.import(&file.name, &file.text).await {

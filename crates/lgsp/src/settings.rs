@@ -37,6 +37,7 @@ pub(crate) struct Settings {
     pub(crate) ledger: Ledger,
     pub(crate) kafka: kafka::Kafka,
     pub(crate) registry: Registry,
+    pub(crate) contracts: Contracts,
     pub(crate) objects: Objects,
     pub(crate) exchange: Exchange,
     pub(crate) documents: documents::Documents,
@@ -88,6 +89,12 @@ pub(crate) enum LedgerKind {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Registry {
     pub(crate) files: Vec<PathBuf>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Contracts {
+    pub(crate) folders: Vec<PathBuf>,
 }
 
 #[derive(Clone, Debug, Deserialize)]

@@ -15,7 +15,7 @@ use lgsp_types::{
 use serde_json::Value;
 
 use super::host::{CONNECTOR, Host, SYSTEM};
-use crate::support::{Home, Node, data, python};
+use crate::support::{self, Home, Node, data, python};
 
 /// An agency whose software has a push connector, and the adapter that serves it.
 const REGISTRY: &str = r#"
@@ -146,7 +146,7 @@ async fn send(node: &Node, number: &str) -> String {
         to: vec![String::from("H62.93")],
         idempotency_key: number.to_owned(),
         order_key: String::from("one after another"),
-        payload: format!("{{\"number\":\"{number}\"}}").into_bytes().into(),
+        payload: support::letter(number).to_string().into_bytes().into(),
         ..v1::Message::default()
     };
     let request = v1::PublishRequest { message: Some(letter) };
@@ -219,7 +219,7 @@ async fn letters_are_pushed_in_order_once_their_far_side_is_there_and_it_was_lef
     let letters = until_written(&folder, 3);
     assert_eq!(
         letters,
-        ["1", "2", "3"].map(|number| format!("{{\"number\":\"{number}\"}}"))
+        ["1", "2", "3"].map(|number| support::letter(number).to_string())
     );
     until_facts(&node, "Delivered", 3);
     let facts = node.fact_counts();

@@ -9,12 +9,12 @@ use serde::de::DeserializeOwned;
 use crate::support::{Department, INFORMATION, JUSTICE, OUTSIDE, PROVINCE, data};
 
 /// What stands for what: [find, put].
-pub(super) type Edits = Vec<(String, String)>;
+pub(crate) type Edits = Vec<(String, String)>;
 /// Markers, the text each becomes, and how many times.
 pub(super) type Repeats = BTreeMap<String, (String, usize)>;
 
 /// Reads one file of the corpus.
-pub(super) fn cases<C: DeserializeOwned + Named>(file: &str) -> Vec<C> {
+pub(crate) fn cases<C: DeserializeOwned + Named>(file: &str) -> Vec<C> {
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
     struct File<C> {
@@ -35,7 +35,7 @@ pub(super) fn cases<C: DeserializeOwned + Named>(file: &str) -> Vec<C> {
     cases
 }
 
-pub(super) trait Named {
+pub(crate) trait Named {
     fn name(&self) -> &str;
 }
 

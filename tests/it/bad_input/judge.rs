@@ -81,13 +81,12 @@ fn envelope(expected: &Expected, answer: &Answer, wrong: &mut Vec<String>) {
         wrong.push(format!("the text is not short ASCII: {told}"));
     }
     let reason = expected.reason.as_deref().unwrap_or("(no reason)");
-    let place = expected
-        .path
-        .as_deref()
-        .map(|path| format!("{path}: "))
-        .unwrap_or_default();
+    let place = expected.path.as_deref().unwrap_or_default();
     let opening = format!("{reason} at {place}");
-    match told.find(&opening).and_then(|at| told.get(at..)) {
+    // What is wrong in several places is said once.
+    let begins = |at: &usize| place.is_empty() || told[at + opening.len()..].starts_with([':', ',']);
+    let found = told.match_indices(&opening).map(|(at, _)| at).find(begins);
+    match found.and_then(|at| told.get(at..)) {
         None => wrong.push(format!("`{opening}` is not in: {told}")),
         Some(refusal) if !refusal.contains("; ") => wrong.push(format!("what to do is not in: {told}")),
         Some(_) => {}

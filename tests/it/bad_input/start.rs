@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 
 use super::case::{CommandLine, Configuration, InItsPlace, Spoil, Start, cases};
 use super::forge::{hex, repeat};
-use crate::support::{Ended, Home, Node, data, run, run_into, to_lgsp};
+use crate::support::{Ended, Home, Node, data, repository, run, run_into, to_lgsp};
 
 /// How much of a ledger is overwritten with junk, in bytes.
 const JUNK_BYTES: usize = 100;
@@ -189,6 +189,10 @@ impl Scene {
         command.env("LGSP__NODE__DATA_DIR", folder);
         if !case.settings.contains("listen") {
             command.env("LGSP__VXP__LISTEN", "127.0.0.1:0");
+        }
+        if !case.settings.contains("[contracts]") {
+            let contracts = repository("config/contracts");
+            command.env("LGSP__CONTRACTS__FOLDERS", format!("['{}']", contracts.display()));
         }
         if !case.settings.contains("[registry]") {
             command.env("LGSP__REGISTRY__FILES", format!("['{}']", self.registry.display()));

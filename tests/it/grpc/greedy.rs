@@ -19,7 +19,7 @@ use super::wire::{
     Frames, GRPC, PUBLISH, PUBLISH_STREAM, RECEIVE, UPLOAD, Wire, frame, framed, headers, kind, with_prefix,
 };
 use super::{TIME_LIMIT, node, node_with};
-use crate::support::Node;
+use crate::support::{self, Node};
 
 const MIB: u64 = 1024 * 1024;
 /// Most bytes of a payload.
@@ -104,11 +104,18 @@ async fn whoever_calls_too_often_is_told_when_to_come_again_and_nobody_else_is()
     list(&mut greedy).await.expect("the time to come again was true");
 }
 
+/// A letter that is as long as one may be.
+fn largest() -> Vec<u8> {
+    let mut payload = support::letter("long").to_string().into_bytes();
+    payload.resize(PAYLOAD_MAX, b' ');
+    payload
+}
+
 /// A letter of the department of justice with the largest payload.
 fn large(number: usize) -> v1::Message {
     v1::Message {
         from: String::from("H62.14"),
-        payload: vec![b' '; PAYLOAD_MAX].into(),
+        payload: largest().into(),
         ..letter(&format!("large-{number}"), &["H62.11"])
     }
 }
@@ -281,7 +288,7 @@ async fn a_receiver_that_takes_nothing_is_cut_off_and_its_deliveries_come_again(
     let mut sender = node.exchange(INFORMATION).await;
     for number in 0..20 {
         let mut message = letter(&number.to_string(), &["H62.14"]);
-        message.payload = vec![b' '; PAYLOAD_MAX].into();
+        message.payload = largest().into();
         sender
             .publish(v1::PublishRequest { message: Some(message) })
             .await

@@ -8,6 +8,7 @@ use lgsp_proto::exchange::v1::acknowledge_delivery_request::{Delivered, Outcome}
 use lgsp_proto::exchange::v1::exchange_client::ExchangeClient;
 
 use super::TIME_LIMIT;
+use crate::support;
 
 pub(super) const PROVINCE: &str = "system/vxp.test.00";
 pub(super) const INFORMATION: &str = "system/vxp.test.11";
@@ -20,7 +21,7 @@ pub(super) fn letter(number: &str, to: &[&str]) -> v1::Message {
         from: String::from(if number == "grpc" { "H62" } else { "H62.11" }),
         to: to.iter().map(|code| (*code).to_owned()).collect(),
         idempotency_key: format!("{number}/THU-NGHIEM"),
-        payload: format!("{{\"number\":\"{number}\"}}").into_bytes().into(),
+        payload: support::letter(number).to_string().into_bytes().into(),
         ..v1::Message::default()
     }
 }

@@ -11,6 +11,7 @@ use tokio::time::timeout;
 
 use super::letter::{INFORMATION, JUSTICE, delivered, letter, listed};
 use super::{TIME_LIMIT, node};
+use crate::support::subject;
 
 /// A receiver's end of a stream.
 struct Receiver {
@@ -73,9 +74,7 @@ fn begin() -> Request {
 }
 
 fn number(handed: &Handed) -> String {
-    let content = handed.content.as_ref().unwrap();
-    let payload: serde_json::Value = serde_json::from_slice(&content.payload).unwrap();
-    payload["number"].as_str().unwrap().to_owned()
+    subject(&handed.content.as_ref().unwrap().payload)
 }
 
 fn id(handed: &Handed) -> String {

@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::{lgsp, rebuilds_the_same, verify};
-use crate::support::{Home, Node};
+use crate::support::{self, Home, Node};
 
 /// How long a client of the story waits for a receipt.
 const DEADLINE: Duration = Duration::from_secs(20);
@@ -40,7 +40,7 @@ pub(super) fn letter(key: &str) -> v1::Message {
         from: String::from("H62.11"),
         to: vec![String::from("H62.14")],
         idempotency_key: key.to_owned(),
-        payload: key.to_owned().into_bytes().into(),
+        payload: support::letter(key).to_string().into_bytes().into(),
         ..v1::Message::default()
     }
 }

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use bytes::Bytes;
 use lgsp_api::{Link, Told};
 use lgsp_ledger::kafka::Cluster;
 use lgsp_proto::exchange::v1;
@@ -17,7 +16,7 @@ use tokio::time::{sleep, timeout};
 use super::lgsp;
 use crate::kill;
 use crate::kill::town::Town;
-use crate::support::{Node, facade_outside};
+use crate::support::{self, Node, facade_outside};
 
 /// Longest work of one caller; a node that never comes back fails the test.
 const TIME_LIMIT: Duration = Duration::from_secs(90);
@@ -31,13 +30,13 @@ struct Counted {
     /// Message id of each letter, by its key.
     sent: BTreeMap<String, String>,
     /// What the inbox took, by message id.
-    took: BTreeMap<String, Bytes>,
+    took: BTreeMap<String, String>,
 }
 
 /// Departments that send and receive by gRPC until they are told that the day is over.
 struct Grpc {
     senders: JoinSet<BTreeMap<String, String>>,
-    receiver: JoinSet<BTreeMap<String, Bytes>>,
+    receiver: JoinSet<BTreeMap<String, String>>,
     over: Arc<AtomicBool>,
     sent: Arc<AtomicUsize>,
 }
@@ -94,7 +93,7 @@ async fn send(
             from: String::from("H62.11"),
             to: vec![String::from("G22")],
             idempotency_key: key.clone(),
-            payload: key.clone().into_bytes().into(),
+            payload: support::letter(&key).to_string().into_bytes().into(),
             ..v1::Message::default()
         };
         let receipt = loop {
@@ -115,7 +114,7 @@ async fn receive(
     mut client: ExchangeClient<Link>,
     over: Arc<AtomicBool>,
     sent: Arc<AtomicUsize>,
-) -> BTreeMap<String, Bytes> {
+) -> BTreeMap<String, String> {
     let mut inbox = BTreeMap::new();
     loop {
         // In this order: what was begun before the list was asked for may be in it.
@@ -139,11 +138,9 @@ async fn receive(
                     Err(status) => reckon(&Told::of(&status)).await,
                 }
             };
-            let first = inbox.insert(content.message_id, content.payload.clone());
-            assert!(
-                first.is_none_or(|first| first == content.payload),
-                "it came again with other bytes"
-            );
+            let key = support::subject(&content.payload);
+            let first = inbox.insert(content.message_id, key.clone());
+            assert!(first.is_none_or(|first| first == key), "it came again with other bytes");
             let word = v1::AcknowledgeDeliveryRequest {
                 delivery_id,
                 outcome: Some(Outcome::Delivered(Delivered {})),
@@ -181,9 +178,9 @@ async fn node_and_adapter_process_are_killed_in_turn_under_load_by_both_ways() {
     block_in_place(|| kill::kill_in_turn(&mut node, &town));
     let counted = grpc.work_to_the_end().await;
     assert!(counted.sent.len() > 10, "{counted:?}");
-    let mut owed: Vec<(&String, &[u8])> = counted.sent.iter().map(|(key, id)| (id, key.as_bytes())).collect();
+    let mut owed: Vec<(&String, &String)> = counted.sent.iter().map(|(key, id)| (id, key)).collect();
     owed.sort_unstable();
-    let took: Vec<(&String, &[u8])> = counted.took.iter().map(|(id, text)| (id, &text[..])).collect();
+    let took: Vec<(&String, &String)> = counted.took.iter().collect();
     assert_eq!(owed, took, "what was sent is not what came");
     let ours = counted.sent.len() as u64;
     // A word that was in doubt is said again, and may stand in the ledger twice: it counts once.

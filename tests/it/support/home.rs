@@ -38,6 +38,11 @@ impl Home {
         home.set("log", "format", "json");
         home.set("vxp", "listen", "127.0.0.1:0");
         home.set("registry", "files", vec![text(&super::data("registry/test.toml"))]);
+        home.set(
+            "contracts",
+            "folders",
+            vec![text(&super::repository("config/contracts"))],
+        );
         if is_outside() {
             home.outside = true;
             home.expect_adapter();

@@ -13,7 +13,7 @@ use lgsp_types::{
 };
 use tokio::sync::mpsc;
 
-use super::stage::{Stage, evidence, publish, written};
+use super::stage::{Stage, evidence, letter, publish, written};
 use crate::{PushLimits, RedriveError};
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -105,10 +105,6 @@ fn again() -> Pushed {
     }
 }
 
-fn payload(text: &str) -> String {
-    format!(r#"{{"text":"{text}"}}"#)
-}
-
 /// A stage whose push connectors go to a far side, and what that sees.
 async fn stage(answers: &[(&str, &[Pushed])]) -> (Stage, Arc<Far>, mpsc::Receiver<(String, u32)>) {
     let stage = Stage::open().await;
@@ -116,7 +112,7 @@ async fn stage(answers: &[(&str, &[Pushed])]) -> (Stage, Arc<Far>, mpsc::Receive
     let (saw, seen) = mpsc::channel(1_024);
     let answers = answers
         .iter()
-        .map(|(text, answers)| (payload(text), answers.to_vec().into()));
+        .map(|(text, answers)| (letter(text), answers.to_vec().into()));
     let far = Arc::new(Far {
         answers: Mutex::new(answers.collect()),
         saw,
@@ -172,15 +168,15 @@ async fn letters_of_one_key_go_one_after_another_and_others_do_not_wait() {
         came.push(next(&mut seen).await);
     }
     let of_a: Vec<_> = came.iter().filter(|(text, _)| text.contains('a')).cloned().collect();
-    let of_a: Vec<_> = of_a.iter().filter(|(text, _)| *text != payload("b1")).collect();
+    let of_a: Vec<_> = of_a.iter().filter(|(text, _)| *text != letter("b1")).collect();
     let expected = [("a1", 1), ("a1", 2), ("a1", 3), ("a2", 1), ("a3", 1)];
     assert!(
         of_a.iter()
             .map(|(text, attempt)| (text.clone(), *attempt))
-            .eq(expected.map(|(text, attempt)| (payload(text), attempt))),
+            .eq(expected.map(|(text, attempt)| (letter(text), attempt))),
         "{came:?}"
     );
-    let place = |text: &str| came.iter().position(|(it, _)| *it == payload(text)).unwrap();
+    let place = |text: &str| came.iter().position(|(it, _)| *it == letter(text)).unwrap();
     assert!(place("b1") < place("a2"), "another key waits for nobody: {came:?}");
     for message in sent {
         assert_eq!(ended(&stage, message).await, (DeliveryState::Delivered, None));
@@ -232,9 +228,9 @@ async fn a_letter_that_is_refused_or_fails_too_often_is_a_dead_letter_with_its_r
 async fn a_far_side_that_is_away_is_left_alone_and_costs_no_more_tries_until_it_is_back() {
     let (stage, far, mut seen) = stage(&[]).await;
     far.reachable.store(false, Ordering::Relaxed);
-    let letter = send(&stage, "H44.03", "k", "letter").await;
+    let late = send(&stage, "H44.03", "k", "letter").await;
     for attempt in 1..=10 {
-        assert_eq!(next(&mut seen).await, (payload("letter"), attempt));
+        assert_eq!(next(&mut seen).await, (letter("letter"), attempt));
     }
     let asked = async {
         while far.asked.load(Ordering::Relaxed) < 3 {
@@ -247,8 +243,8 @@ async fn a_far_side_that_is_away_is_left_alone_and_costs_no_more_tries_until_it_
         "it is asked whether it is there, and gets nothing"
     );
     far.reachable.store(true, Ordering::Relaxed);
-    assert_eq!(next(&mut seen).await, (payload("letter"), 11));
-    assert_eq!(ended(&stage, letter).await, (DeliveryState::Delivered, None));
+    assert_eq!(next(&mut seen).await, (letter("letter"), 11));
+    assert_eq!(ended(&stage, late).await, (DeliveryState::Delivered, None));
     stage.close().await;
 }
 
@@ -313,7 +309,7 @@ async fn after_a_restart_tries_are_counted_on_and_what_was_delivered_is_not_push
     next(&mut seen).await;
     far.reachable.store(false, Ordering::Relaxed);
     let waiting = send(&stage, "H44.04", "k", "waiting").await;
-    assert_eq!(next(&mut seen).await, (payload("waiting"), 1));
+    assert_eq!(next(&mut seen).await, (letter("waiting"), 1));
     stage.until_kind(Kind::AttemptFailed).await;
     let stage = stage.reopen().await;
     let before = stage
@@ -326,7 +322,7 @@ async fn after_a_restart_tries_are_counted_on_and_what_was_delivered_is_not_push
     far.reachable.store(true, Ordering::Relaxed);
     stage.spine.push_through(Arc::clone(&far) as Arc<dyn Adapter>, limits());
     let (text, attempt) = next(&mut seen).await;
-    assert_eq!((text, attempt as usize), (payload("waiting"), before + 1));
+    assert_eq!((text, attempt as usize), (letter("waiting"), before + 1));
     assert_eq!(ended(&stage, waiting).await.0, DeliveryState::Delivered);
     stage.close().await;
 }

@@ -6,7 +6,7 @@ use lgsp_types::{
     UnixMs,
 };
 
-use super::stage::{Stage, publish, written};
+use super::stage::{self, Stage, publish, written};
 use crate::SearchError;
 
 const LETTER: &str = "H44.01,2026/11/25,12/QĐ-UBND";
@@ -23,11 +23,11 @@ fn about(relation: Relation, id: &str) -> DocumentRef {
     }
 }
 
-fn letter(id: &str, documents: &[DocumentRef], payload: &str) -> Publish {
+fn letter(id: &str, documents: &[DocumentRef], subject: &str) -> Publish {
     Publish {
         act: if documents.is_empty() { "0" } else { "3" }.to_owned(),
         documents: [&[about(Relation::Is, id)], documents].concat(),
-        payload: Bytes::from(payload.to_owned()),
+        payload: Bytes::from(stage::letter(subject)),
         ..publish(id, id, "")
     }
 }
@@ -39,7 +39,9 @@ fn status(code: &str) -> Publish {
         to: vec![written("H44.01", "/to[1]")],
         act: code.to_owned(),
         documents: vec![about(Relation::About, LETTER)],
-        payload: Bytes::from_static(br#"{"timestamp":"2026-11-25T16:00:00+07:00"}"#),
+        payload: Bytes::from(format!(
+            r#"{{"status_code":"{code}","response_for":{{"organ":"H44.01","id":"{LETTER}"}},"timestamp":"2026-11-25T16:00:00+07:00","from":{{"code":"H44.02"}}}}"#
+        )),
         ..publish(LETTER, code, "")
     }
 }
@@ -77,9 +79,7 @@ fn late() -> DocumentQuery {
 async fn a_document_is_late_when_working_hours_have_passed_and_no_more_when_it_is_registered() {
     let stage = Stage::open().await;
     // Wednesday, 16:46:40: of the hour 13 minutes are left, the rest is of tomorrow.
-    stage
-        .send(letter(LETTER, &[], r#"{"subject":"Về việc đô thị hóa"}"#))
-        .await;
+    stage.send(letter(LETTER, &[], "Về việc đô thị hóa")).await;
     let stand = |documents: &[TracedDocument]| {
         let stand = &documents[0].addressees[0];
         (stand.state, stand.late)
@@ -121,10 +121,10 @@ async fn a_document_is_late_when_working_hours_have_passed_and_no_more_when_it_i
 #[tokio::test]
 async fn a_replaced_document_and_the_new_one_are_told_from_either_number_with_every_message() {
     let stage = Stage::open().await;
-    stage.send(letter(LETTER, &[], "{}")).await;
+    stage.send(letter(LETTER, &[], "Về việc khác")).await;
     stage.say(status("03")).await;
     stage
-        .send(letter(SECOND, &[about(Relation::Replaces, LETTER)], "{}"))
+        .send(letter(SECOND, &[about(Relation::Replaces, LETTER)], "Về việc khác"))
         .await;
     for number in ["12/QĐ-UBND", "13/QĐ-UBND"] {
         let trace = stage.spine.trace(None, number).await.unwrap();
@@ -156,13 +156,7 @@ async fn a_replaced_document_and_the_new_one_are_told_from_either_number_with_ev
 #[tokio::test]
 async fn a_search_finds_by_code_of_either_kind_and_words_and_says_all_that_is_wrong_in_it() {
     let stage = Stage::open().await;
-    stage
-        .send(letter(
-            LETTER,
-            &[],
-            r#"{"subject":"Về việc đô thị hóa","signer":"Canary"}"#,
-        ))
-        .await;
+    stage.send(letter(LETTER, &[], "Về việc đô thị hóa")).await;
     let query = |change: fn(&mut DocumentQuery)| {
         let mut query = DocumentQuery::default();
         change(&mut query);
@@ -173,7 +167,7 @@ async fn a_search_finds_by_code_of_either_kind_and_words_and_says_all_that_is_wr
         (1, query(|query| query.agency = Some("H44.02".to_owned()))),
         (0, query(|query| query.agency = Some("H99.99".to_owned()))),
         (1, query(|query| query.words = Some("DO THI".to_owned()))),
-        (0, query(|query| query.words = Some("canary".to_owned()))),
+        (0, query(|query| query.words = Some("Mẫu".to_owned()))),
         (
             1,
             query(|query| (query.from, query.to) = (Some("2026-11-25".to_owned()), Some("2026/11/25".to_owned()))),
@@ -203,5 +197,18 @@ async fn a_search_finds_by_code_of_either_kind_and_words_and_says_all_that_is_wr
         ["/after", "/agency", "/from", "/limit", "/number", "/state", "/words"]
     );
     assert!(refusals.iter().all(|refusal| refusal.code == crate::SEARCH_INVALID));
+    stage.close().await;
+}
+
+#[tokio::test]
+async fn a_node_that_stood_by_finds_the_same_words() {
+    let stage = Stage::open().await;
+    stage.send(letter(LETTER, &[], "Về việc đô thị hóa")).await;
+    let stage = stage.reopen_elsewhere().await;
+    let words = DocumentQuery {
+        words: Some("do thi hoa".to_owned()),
+        ..DocumentQuery::default()
+    };
+    assert_eq!(stage.found(words).await, ["12/QĐ-UBND"]);
     stage.close().await;
 }

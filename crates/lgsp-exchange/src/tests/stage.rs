@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use lgsp_audit::{NoteKey, Record};
+use lgsp_contract::Folder;
 use lgsp_ledger::{Ledger, Local, ReadLimit, Tenure};
 use lgsp_store::{ObjectSettings, Objects, SqliteStore, Store};
 use lgsp_types::{
@@ -17,7 +18,7 @@ use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
 use crate::deadlines::tests::deadlines;
-use crate::{Limits, Parts, Searchable, Spine, Warm, stand_by};
+use crate::{Limits, Parts, Spine, Warm, stand_by};
 
 pub(super) const SEAL_STOP_AFTER_MS: u64 = 100_000;
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -59,6 +60,21 @@ system = "sys.two"
 adapter = "edxml-vxp"
 mode = "pull"
 "#;
+
+/// The contracts that are shipped.
+fn contracts() -> [Folder; 2] {
+    let document = Folder::new(
+        ContractRef::parse("vn.lgsp.document/1").unwrap(),
+        include_bytes!("../../../../config/contracts/vn.lgsp.document/1/schema.json"),
+        include_bytes!("../../../../config/contracts/vn.lgsp.document/1/contract.toml"),
+    );
+    let status = Folder::new(
+        ContractRef::parse("vn.lgsp.document-status/1").unwrap(),
+        include_bytes!("../../../../config/contracts/vn.lgsp.document-status/1/schema.json"),
+        include_bytes!("../../../../config/contracts/vn.lgsp.document-status/1/contract.toml"),
+    );
+    [document, status]
+}
 
 #[derive(Debug)]
 pub(super) struct Stage {
@@ -111,7 +127,6 @@ impl Stage {
             node: (SystemId::parse("node").unwrap(), "test".to_owned()),
             audit: at.join("audit"),
             warm: Warm::default(),
-            searchable: Searchable::new(|_| Arc::new(["/subject".to_owned()])),
             deadlines: deadlines(),
         };
         if standing_by {
@@ -119,6 +134,10 @@ impl Stage {
         }
         let tenure = Tenure::always();
         let spine = Spine::start(parts, tenure.clone(), limits(), clock)
+            .await
+            .map_err(|error| chain(&error))?;
+        spine
+            .import_contracts(&contracts())
             .await
             .map_err(|error| chain(&error))?;
         spine
@@ -347,6 +366,13 @@ pub(super) fn written(code: &str, path: &str) -> Written {
     }
 }
 
+/// What the contract of documents asks for, and no more; the subject tells letters apart.
+pub(super) fn letter(subject: &str) -> String {
+    format!(
+        r#"{{"id":"1","code":{{"number":"1","notation":"A"}},"promulgation":{{"date":"2026-11-24"}},"type":{{"name":"Công văn"}},"subject":"{subject}","signer":{{"full_name":"Nguyễn Văn Mẫu"}},"from":{{"code":"H44.01"}},"to":[{{"code":"H44.02"}}],"business":{{"kind":0}}}}"#
+    )
+}
+
 pub(super) fn publish(order_key: &str, idempotency_key: &str, text: &str) -> Publish {
     Publish {
         contract: ContractRef::parse("vn.lgsp.document/1").unwrap(),
@@ -360,7 +386,7 @@ pub(super) fn publish(order_key: &str, idempotency_key: &str, text: &str) -> Pub
         documents: Vec::new(),
         act: "0".to_owned(),
         due: None,
-        payload: Bytes::from(format!(r#"{{"text":"{text}"}}"#)),
+        payload: Bytes::from(letter(text)),
         objects: Vec::new(),
     }
 }

@@ -36,7 +36,8 @@ pub struct Message {
     /// Until when an answer is due, `yyyy-MM-dd`, or empty.
     #[prost(string, tag = "11")]
     pub due: ::prost::alloc::string::String,
-    /// Its content, by contract; at most 262,144 bytes.
+    /// Its content, by contract; at most 262,144 bytes. A refusal whose path begins with `/` speaks of it: a JSON pointer
+    /// (RFC 6901), `/` alone for the whole.
     #[prost(bytes = "bytes", tag = "12")]
     pub payload: ::prost::bytes::Bytes,
     /// Files beside the payload, uploaded before: at most 200.

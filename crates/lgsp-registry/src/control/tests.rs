@@ -150,10 +150,10 @@ fn what_is_no_change_set_is_void() {
 
 #[test]
 fn a_change_set_of_a_later_build_is_told_from_a_bad_one() {
-    let later = br#"{"format":3,"anything":[]}"#;
+    let later = br#"{"format":4,"anything":[]}"#;
     assert_eq!(
         apply(&mut Control::default(), later),
-        Err(Void::UnknownFormat { format: 3 })
+        Err(Void::UnknownFormat { format: 4 })
     );
 }
 

@@ -96,7 +96,7 @@ fn in_order_of_reference(changes: Vec<Change>) -> Vec<Change> {
         ObjectRef::Agency(id) => ranks.get(id).copied().unwrap_or(0),
         ObjectRef::System(_) => usize::MAX - 2,
         ObjectRef::Connector(_) => usize::MAX - 1,
-        ObjectRef::Adapter(_) => usize::MAX,
+        ObjectRef::Adapter(_) | ObjectRef::Contract(_) => usize::MAX,
     };
     let mut ordered = kept;
     ordered.sort_by(|one, other| (rank(one), &one.object).cmp(&(rank(other), &other.object)));
@@ -111,7 +111,7 @@ fn ranks(changes: &[Change]) -> HashMap<AgencyId, usize> {
         .iter()
         .filter_map(|change| match &change.content {
             Some(Object::Agency(agency)) => Some((&agency.id, agency.as_ref())),
-            Some(Object::System(_) | Object::Connector(_) | Object::Adapter(_)) | None => None,
+            Some(Object::System(_) | Object::Connector(_) | Object::Adapter(_) | Object::Contract(_)) | None => None,
         })
         .collect();
     let mut ranks = HashMap::new();

@@ -7,14 +7,14 @@ use clap::Args;
 use serde_json::json;
 
 use super::{Failure, NodeArguments};
-use crate::registry_files;
+use crate::{contract_files, registry_files};
 
 /// Shows every setting with its value and origin; exits with 2 and says what is wrong if one is
 #[derive(Debug, Args)]
 pub(crate) struct Config {
     #[command(flatten)]
     node: NodeArguments,
-    /// Also read the registry files, as `serve` would
+    /// Also read contracts and registry files, as `serve` would
     #[arg(long)]
     check: bool,
     /// Print JSON
@@ -26,6 +26,7 @@ impl Config {
     pub(super) fn run(self) -> Result<ExitCode, Failure> {
         let loaded = self.node.load()?;
         if self.check {
+            contract_files::check(&loaded.settings.contracts.folders).map_err(Failure::settings)?;
             registry_files::check(&loaded.settings.registry.files).map_err(Failure::settings)?;
         }
         let mut out = io::stdout().lock();

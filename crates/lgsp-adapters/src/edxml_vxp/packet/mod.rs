@@ -17,6 +17,7 @@ mod limits;
 mod names;
 mod part;
 mod place;
+mod pointer;
 mod position;
 mod publish;
 mod read;

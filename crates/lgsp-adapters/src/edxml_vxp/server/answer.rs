@@ -186,8 +186,9 @@ pub(super) fn error_desc(refusals: &[Refusal], from: Option<&str>, system: Optio
     if let (Some(from), Some(system), true) = (from, system, refusals.first().is_some_and(is_sender)) {
         let _written = write!(text, "Don vi gui {from} khong dung voi ma da dang ky: {system} | ");
     }
-    for (told, refusal) in refusals.iter().enumerate() {
-        let one = ascii(&refusal.to_string());
+    let mut told = 0;
+    for alike in refusals.chunk_by(is_alike) {
+        let one = ascii(&together(alike));
         let separator = if told == 0 { "" } else { " | " };
         let room = ERROR_DESC_MAX.saturating_sub(text.len() + separator.len() + MORE_MAX);
         if one.len() <= room {
@@ -200,8 +201,26 @@ pub(super) fn error_desc(refusals: &[Refusal], from: Option<&str>, system: Optio
             let _written = write!(text, " | +{} more", refusals.len() - told);
             break;
         }
+        told += alike.len();
     }
     text
+}
+
+/// The same is wrong with both, in two places.
+fn is_alike(one: &Refusal, other: &Refusal) -> bool {
+    (&one.code, &one.what, &one.mend) == (&other.code, &other.what, &other.mend)
+}
+
+/// Refusals that are alike as one, with every place.
+fn together(alike: &[Refusal]) -> String {
+    let Some((first, rest)) = alike.split_first() else {
+        return String::new();
+    };
+    let mut all = first.clone();
+    for other in rest {
+        let _written = write!(all.path, ", {}", other.path);
+    }
+    all.to_string()
 }
 
 /// Vietnamese without its marks; what is still no printable ASCII becomes `?`.
@@ -269,8 +288,9 @@ mod tests {
 
     #[test]
     fn refusals_that_do_not_fit_are_counted() {
-        let refusal = Refusal::new(PARAMETER_INVALID, "/To", "x".repeat(100), "mend");
-        let told = error_desc(&vec![refusal; 9], None, None);
+        let refusal = |nth: usize| Refusal::new(PARAMETER_INVALID, "/To", format!("{nth}{}", "x".repeat(100)), "mend");
+        let refusals: Vec<_> = (0..9).map(refusal).collect();
+        let told = error_desc(&refusals, None, None);
         assert!(told.ends_with(" | +7 more") && told.len() <= ERROR_DESC_MAX, "{told}");
     }
 

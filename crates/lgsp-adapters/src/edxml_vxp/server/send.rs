@@ -54,7 +54,10 @@ impl Facade {
             .publish(proven, upload, publish, room, bounds)
             .await
             .map_err(|error| match error {
-                Unpublished::Told(failure) => failure,
+                Unpublished::Told(failure) => Failure {
+                    refusals: packet.in_own_words(failure.refusals),
+                    ..failure
+                },
                 Unpublished::Conflict => refused(vec![Refusal::new(
                     KEY_CONFLICT,
                     "/",

@@ -39,6 +39,26 @@ pub(super) const REGISTRY: &[(&str, &str)] = &[
     ),
 ];
 
+/// The contracts, as shipped: path and text of each file.
+pub(super) const CONTRACTS: &[(&str, &str)] = &[
+    (
+        "vn.lgsp.document/1/schema.json",
+        include_str!("../../../../../config/contracts/vn.lgsp.document/1/schema.json"),
+    ),
+    (
+        "vn.lgsp.document/1/contract.toml",
+        include_str!("../../../../../config/contracts/vn.lgsp.document/1/contract.toml"),
+    ),
+    (
+        "vn.lgsp.document-status/1/schema.json",
+        include_str!("../../../../../config/contracts/vn.lgsp.document-status/1/schema.json"),
+    ),
+    (
+        "vn.lgsp.document-status/1/contract.toml",
+        include_str!("../../../../../config/contracts/vn.lgsp.document-status/1/contract.toml"),
+    ),
+];
+
 pub(super) fn systems() -> Result<Vec<System>, Failure> {
     let parts = [
         (

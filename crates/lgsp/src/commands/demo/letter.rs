@@ -3,18 +3,36 @@
 use std::fs;
 use std::path::Path;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::cast::System;
 use super::narrator::Narrator;
 use super::stage::Stage;
 use crate::commands::Failure;
+use crate::node::clock;
 
 /// Number and notation of the letter.
 const NUMBER: &str = "88/STP-VP";
 
 /// Facts about what its sender sent in the whole play: two statuses and the letter, each accepted, collected, delivered.
 const RECEIPTS: usize = 9;
+
+/// What the contract of documents asks for: nothing of a packet, which the façade alone knows.
+fn payload(sender: &System, receiver: &System) -> Value {
+    let today = clock()().day_in_vietnam().iso_text();
+    let (number, notation) = NUMBER.split_once('/').unwrap_or((NUMBER, "-"));
+    json!({
+        "id": format!("{},{today},{NUMBER}", sender.agency),
+        "code": { "number": number, "notation": notation },
+        "promulgation": { "place": "Phú Thọ", "date": today },
+        "type": { "name": "Công văn" },
+        "subject": "V/v phối hợp công tác",
+        "signer": { "full_name": "Người Ký Mẫu" },
+        "from": { "code": sender.agency, "name": sender.name },
+        "to": [{ "code": receiver.agency, "name": receiver.name }],
+        "business": { "kind": 0 },
+    })
+}
 
 /// One department sends a letter with a file; another takes it; the sender hears of it.
 pub(super) fn perform(stage: &Stage, narrator: &Narrator) -> Result<(), Failure> {
@@ -24,10 +42,7 @@ pub(super) fn perform(stage: &Stage, narrator: &Narrator) -> Result<(), Failure>
     narrator.act("A letter by gRPC: one system sends it with a certificate, another takes it with a token")?;
     let folder = stage.clients().join(&sender.system);
     let (letter, annex) = (folder.join("letter.json"), folder.join("annex.txt"));
-    fs::write(
-        &letter,
-        "{\"subject\":\"V/v phối hợp công tác\",\"number\":\"88/STP-VP\"}\n",
-    )?;
+    fs::write(&letter, payload(sender, receiver).to_string())?;
     fs::write(&annex, "Phụ lục kèm theo công văn 88/STP-VP\n")?;
     let (letter, annex) = (letter.display().to_string(), annex.display().to_string());
     let send = [

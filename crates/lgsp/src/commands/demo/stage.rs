@@ -20,9 +20,6 @@ use process::{Process, pass_on_signals};
 
 /// Stands in every folder that a demo made, so that no other folder is ever removed.
 const MARK: &str = ".lgsp-demo";
-/// The agencies of the province, as shipped.
-const REGISTRY: &[(&str, &str)] = cast::REGISTRY;
-
 /// A running platform and how to reach it.
 #[derive(Debug)]
 pub(super) struct Stage {
@@ -236,10 +233,17 @@ fn fresh(folder: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Who takes part, and the secrets that only the façade needs.
+/// Who takes part, the contracts they send by, and the secrets that only the façade needs.
 fn write_registry(folder: &Path, systems: &[System]) -> Result<(), Failure> {
-    for (name, text) in REGISTRY {
+    for (name, text) in cast::REGISTRY {
         fs::write(folder.join("registry").join(name), text)?;
+    }
+    for (path, text) in cast::CONTRACTS {
+        let path = folder.join("contracts").join(path);
+        if let Some(version) = path.parent() {
+            fs::create_dir_all(version)?;
+        }
+        fs::write(path, text)?;
     }
     fs::write(folder.join("registry/systems.toml"), cast::registry(systems, ADAPTER))?;
     for system in systems {
@@ -262,11 +266,12 @@ fn quoted(path: &Path) -> toml::Value {
 fn node_settings(folder: &Path, papers: &Papers, kafka: Option<&Cluster>) -> String {
     let mut settings = format!(
         "# Settings of the demo's node: what differs from config/lgsp.toml.\n[node]\nid = \"lgsp-demo\"\ndata_dir = {}\n\n\
-         [registry]\nfiles = [{}]\n\n# The façade is a process of its own: see adapter.toml.\n[vxp]\nlisten = \"\"\n\n\
+         [registry]\nfiles = [{}]\n\n[contracts]\nfolders = [{}]\n\n# The façade is a process of its own: see adapter.toml.\n[vxp]\nlisten = \"\"\n\n\
          [seal]\ninterval_ms = 200\n\n[grpc]\nlisten = \"127.0.0.1:0\"\ndomain = \"{DOMAIN}\"\ncertificate = {}\nkey = {}\n\
          client_ca = {}\nclient_crls = [{}]\n",
         quoted(&folder.join("node")),
         quoted(&folder.join("registry")),
+        quoted(&folder.join("contracts")),
         quoted(&papers.of("server", "pem")),
         quoted(&papers.of("server", "key")),
         quoted(&papers.ca_file()),

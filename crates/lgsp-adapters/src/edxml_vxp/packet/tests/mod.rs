@@ -37,7 +37,7 @@ fn read_in(bytes: &[u8], size: usize) -> Result<Packet, Vec<Refusal>> {
     reader.finish(today())
 }
 
-fn read(bytes: &[u8]) -> Result<Packet, Vec<Refusal>> {
+pub(super) fn read(bytes: &[u8]) -> Result<Packet, Vec<Refusal>> {
     read_in(bytes, 64 * 1024)
 }
 
@@ -50,7 +50,7 @@ fn refused(bytes: &[u8]) -> Vec<(String, String)> {
         .collect()
 }
 
-fn sample(name: &str) -> Vec<u8> {
+pub(super) fn sample(name: &str) -> Vec<u8> {
     std::fs::read(format!(
         "{}/../../tests/data/edxml/{name}.edxml",
         env!("CARGO_MANIFEST_DIR")

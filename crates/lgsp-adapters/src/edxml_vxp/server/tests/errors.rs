@@ -345,6 +345,6 @@ fn absurd_pages_are_refused_and_sensible_ones_have_no_effect() {
             .refusal()
             .unwrap()
             .error_desc
-            .starts_with("PARAMETER_INVALID at /XroadVnpt-pageSize: ")
+            .starts_with("PARAMETER_INVALID at /XroadVnpt-pageSize, /XroadVnpt-pageIndex: ")
     );
 }
