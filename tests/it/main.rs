@@ -13,6 +13,8 @@ mod damage;
 #[cfg(test)]
 mod demo;
 #[cfg(test)]
+mod document;
+#[cfg(test)]
 mod examples;
 #[cfg(test)]
 mod full;

@@ -236,6 +236,12 @@ catalogue! {
          "chỉ giữ schema.json, contract.toml, good/*.json, bad/*.json và bad/*.findings"];
     CONTRACT_SETTING: ["is no sound contract.toml: {0}", "see config/contracts for one that is"],
         ["contract.toml không hợp lệ: {0}", "xem mẫu trong config/contracts"];
+    MARK_UNKNOWN: ["marks a field that schema.json does not have: {0}", "write a JSON pointer, with * for every item of a list"],
+        ["đánh dấu một trường không có trong schema.json: {0}", "ghi đường dẫn JSON pointer, dùng * cho mọi phần tử của danh sách"];
+    MARK_NO_TEXT: ["marks a field searchable that is no text: {0}", "mark a field of type string"],
+        ["đánh dấu tìm kiếm một trường không phải kiểu chữ: {0}", "chỉ đánh dấu trường kiểu string"];
+    MARK_PERSONAL: ["marks a field searchable that holds, or is part of, personal data: {0}", "take one of the two marks away"],
+        ["đánh dấu tìm kiếm một trường là, hoặc thuộc, dữ liệu cá nhân: {0}", "bỏ một trong hai đánh dấu"];
     CONTRACT_TWICE: ["is there twice", "keep one folder for each version"],
         ["bị trùng", "mỗi phiên bản chỉ có một thư mục"];
     SAMPLE_REFUSED: ["is a good sample, and is refused: {0}", "mend the sample or the contract"],

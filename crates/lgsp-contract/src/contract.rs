@@ -11,6 +11,7 @@ use crate::catalogue::{Broken, CONTRACT_FILE_MISSING, CONTRACT_FILE_UNKNOWN, CON
 use crate::check;
 use crate::dialect;
 use crate::json;
+use crate::marks;
 use crate::rules::{Rule, Weight};
 
 /// The two files that make a contract.
@@ -83,6 +84,12 @@ pub(crate) struct Settings {
     pub(crate) compatibility: Compatibility,
     #[serde(default)]
     pub(crate) rules: BTreeMap<Rule, Weight>,
+    /// Fields in which words are searched, the one that stands for all of it first; JSON pointers, `*` is every item of a list.
+    #[serde(default)]
+    pub(crate) searchable: Vec<String>,
+    /// Fields with data of persons, with all that is in them: never searched.
+    #[serde(default)]
+    pub(crate) personal: Vec<String>,
 }
 
 /// What the contract is called.
@@ -125,6 +132,9 @@ impl Contract {
         };
         let settings = needed(SETTINGS).and_then(|bytes| settings(bytes));
         let compiled = needed(SCHEMA).and_then(|bytes| dialect::compile(bytes));
+        if let (Ok(settings), Ok((schema, _))) = (&settings, &compiled) {
+            problems.extend(folder.problems(SETTINGS, marks::broken(settings, schema)));
+        }
         match (settings, compiled) {
             (Ok(settings), Ok((schema, validator))) if problems.is_empty() => Ok(Self {
                 reference: folder.contract.clone(),
@@ -148,6 +158,12 @@ impl Contract {
     #[must_use]
     pub fn title(&self) -> &Title {
         &self.settings.title
+    }
+
+    /// Fields in which words are searched, never personal ones: JSON pointers, `*` is every item of a list.
+    #[must_use]
+    pub fn searchable(&self) -> &[String] {
+        &self.settings.searchable
     }
 
     /// Does this payload fit? `today` is the day in Vietnam, for dates that lie ahead.

@@ -9,6 +9,7 @@ mod contracts;
 mod dialect;
 mod examine;
 mod json;
+mod marks;
 mod rules;
 #[cfg(test)]
 mod shipped;

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use arc_swap::ArcSwap;
 use lgsp_audit::{NoteKey, Record, Tree};
 use lgsp_contract::{Contracts, Folder};
-use lgsp_ledger::{Entry, Ledger, ReadError, ReadLimit};
+use lgsp_ledger::{Entry, Ledger, ReadError, ReadLimit, Reader};
 use lgsp_registry::{ContractNotTaken, ContractText, Control, PlannedChangeSet, Registry, Void};
 use lgsp_types::{EventId, Fact, KeyEvent, KeyUse, Rules, What};
 use thiserror::Error;
@@ -165,6 +165,19 @@ impl Rulebook {
         let folded = self.folded.lock().unwrap_or_else(PoisonError::into_inner);
         folded.contract_folders()
     }
+}
+
+/// The contracts of a control ledger that nobody has to have open.
+pub(crate) fn contracts_of(control: &Reader) -> Result<Arc<Contracts>, ControlError> {
+    let mut folded = Folded::default();
+    let end = control.end(0)?;
+    while folded.tree.size() < end {
+        for entry in control.read(0, folded.tree.size(), BATCH)? {
+            folded.take(&entry)?;
+        }
+    }
+    folded.compile_contracts();
+    Ok(folded.contracts)
 }
 
 /// The files of a contract as the contract check takes them.

@@ -12,6 +12,7 @@
 //! | `control` | configuration as facts, folded into the rules of this moment |
 //! | `configure`, `chronicle` | changing it, by file or by hand; who changed what when |
 //! | `standby` | what a node does while another holds the ledger |
+//! | `documents`, `deadlines`, `reading` | where documents stand, what is late, finding them; what is read of a payload for it |
 //! | `trace`, `rebuild` | finding a message and all that happened; making the store again |
 
 mod chronicle;
@@ -19,10 +20,13 @@ mod collect;
 mod configure;
 mod contracts;
 mod control;
+mod deadlines;
 mod dispatch;
+mod documents;
 mod hashes;
 mod project;
 mod publish;
+mod reading;
 mod rebuild;
 mod recent;
 mod redrive;
@@ -43,7 +47,9 @@ pub use chronicle::{ChangedObject, Event, Made};
 pub use configure::{ImportError, Imported, LeftObject, Planned};
 pub use contracts::ContractsError;
 pub use control::{ControlError, Ruling};
+pub use deadlines::Deadlines;
 pub use dispatch::PushLimits;
+pub use documents::{SEARCH_INVALID, SearchError};
 pub use project::ProjectError;
 pub use rebuild::{Rebuilt, rebuild};
 pub use redrive::{DeadLetter, RedriveError};

@@ -7,13 +7,15 @@ use std::time::Duration;
 
 use lgsp_audit::Record;
 use lgsp_ledger::{Entry, Ledger, ReadError, ReadLimit};
-use lgsp_store::{Applied, Projected, Store, StoreError};
+use lgsp_store::{Applied, Projected, Reading, Store, StoreError};
 use lgsp_types::UnixMs;
 use thiserror::Error;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
+use crate::control::{ControlError, Rulebook};
+use crate::reading;
 use crate::scribe::Inscribed;
 
 /// Most bytes of records in one batch.
@@ -29,6 +31,9 @@ pub enum ProjectError {
     Ledger(#[from] ReadError),
     #[error("the store could not be written")]
     Store(#[from] StoreError),
+    /// The contract of a payload stands in the control ledger.
+    #[error("the control ledger could not be read")]
+    Control(#[from] ControlError),
     /// The store knows more than the ledger has: the ledger was cut behind our back.
     #[error("ledger fork: partition {partition} ends at {end}, but the store has projected it to {projected}")]
     Fork { partition: u32, end: u64, projected: u64 },
@@ -41,6 +46,7 @@ impl ProjectError {
             self,
             Self::Ledger(ReadError::Unavailable { .. })
                 | Self::Store(StoreError::Full | StoreError::Unavailable { .. })
+                | Self::Control(ControlError::Ledger(ReadError::Unavailable { .. }))
         )
     }
 }
@@ -131,6 +137,8 @@ pub(crate) struct Projector {
     pub(crate) ledger: Arc<dyn Ledger>,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) projection: Arc<Projection>,
+    /// What the facts name of it is read; the rules of now decide nothing here.
+    pub(crate) rules: Arc<Rulebook>,
     pub(crate) batch_max: usize,
 }
 
@@ -241,7 +249,11 @@ impl Projector {
         };
         let entries = self.ledger.read(self.partition, from, limit).await?;
         let next = from + entries.len() as u64;
-        let facts: Vec<Projected> = entries.iter().map(|entry| projected(self.partition, entry)).collect();
+        let mut facts: Vec<Projected> = entries.iter().map(|entry| projected(self.partition, entry)).collect();
+        if reading::named(&facts) > self.rules.size() {
+            self.rules.fold().await?;
+        }
+        reading::add(&mut facts, &self.rules.current().contracts);
         let applied = self.store.apply(self.partition, from, facts).await?;
         Ok((next, applied))
     }
@@ -266,5 +278,6 @@ pub(crate) fn projected(partition: u32, entry: &Entry) -> Projected {
         append_ms: UnixMs(entry.append_ms),
         leaf_hash: lgsp_audit::entry_hash(entry.append_ms, &entry.record),
         fact,
+        reading: Reading::default(),
     }
 }

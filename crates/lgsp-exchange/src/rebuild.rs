@@ -6,7 +6,9 @@ use lgsp_ledger::{ReadLimit, Reader};
 use lgsp_store::Store;
 use lgsp_types::Digest;
 
+use crate::control::contracts_of;
 use crate::project::{ProjectError, projected};
+use crate::reading;
 
 /// Facts in one SQL transaction; one bound for all, as batches must not matter.
 const BATCH: ReadLimit = ReadLimit {
@@ -23,17 +25,18 @@ pub struct Rebuilt {
     pub tables: Vec<(String, Digest)>,
 }
 
-/// Projects a ledger into an empty store, up to the given offset of each partition (all of it where none is given).
-/// `progress` hears of every batch: facts so far.
+/// Projects a data ledger into an empty store, with the contracts of its control ledger, up to the given offset of each
+/// partition (all of it where none is given). `progress` hears of every batch: facts so far.
 ///
 /// # Errors
 /// [`ProjectError`].
 pub async fn rebuild(
-    ledger: Reader,
+    (ledger, control): (Reader, Reader),
     store: Arc<dyn Store>,
     until: &[u64],
     mut progress: impl FnMut(u64),
 ) -> Result<Rebuilt, ProjectError> {
+    let contracts = contracts_of(&control)?;
     let mut facts = 0;
     for partition in 0..ledger.partitions() {
         let end = ledger.end(partition)?;
@@ -45,7 +48,8 @@ pub async fn rebuild(
                 ..BATCH
             };
             let entries = ledger.read(partition, next, limit)?;
-            let batch: Vec<_> = entries.iter().map(|entry| projected(partition, entry)).collect();
+            let mut batch: Vec<_> = entries.iter().map(|entry| projected(partition, entry)).collect();
+            reading::add(&mut batch, &contracts);
             let count = batch.len() as u64;
             store.apply(partition, next, batch).await?;
             next += count;

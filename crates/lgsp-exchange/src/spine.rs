@@ -22,6 +22,7 @@ use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
 use crate::control::{ControlError, Rulebook, Ruling};
+use crate::deadlines::Deadlines;
 use crate::dispatch::Pushers;
 use crate::project::{ProjectError, Projection, Projector};
 use crate::recent::Recent;
@@ -51,6 +52,7 @@ pub struct Parts {
     pub audit: PathBuf,
     /// What [`crate::stand_by`] made ready; else the default.
     pub warm: Warm,
+    pub deadlines: Deadlines,
 }
 
 /// Bounds and times, from config/lgsp.toml.
@@ -85,7 +87,7 @@ pub struct Spine {
     pub(crate) ledger_name: String,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) objects: Objects,
-    pub(crate) rules: Rulebook,
+    pub(crate) rules: Arc<Rulebook>,
     pub(crate) ids: IdKey,
     pub(crate) node_key: Arc<NoteKey>,
     pub(crate) log_verifier: VerifierKey,
@@ -100,6 +102,7 @@ pub struct Spine {
     late_since: Vec<Arc<AtomicU64>>,
     seal_stop_after: Duration,
     pub(crate) pushers: Pushers,
+    pub(crate) deadlines: Deadlines,
     tasks: TaskTracker,
     stop: CancellationToken,
 }
@@ -123,7 +126,7 @@ impl Spine {
             &tasks,
             stop.clone(),
         );
-        let rules = Rulebook::new(parts.control, parts.control_name.clone());
+        let rules = Arc::new(Rulebook::new(parts.control, parts.control_name.clone()));
         rules.fold().await?;
         let (mut warm, mut late_since) = (parts.warm, Vec::new());
         let sealed = [
@@ -161,6 +164,7 @@ impl Spine {
             late_since,
             seal_stop_after: limits.seal_stop_after,
             pushers: Pushers::default(),
+            deadlines: parts.deadlines,
             tasks,
             stop,
         });
@@ -195,6 +199,7 @@ impl Spine {
                 ledger: Arc::clone(&self.ledger),
                 store: Arc::clone(&self.store),
                 projection: Arc::clone(&self.projection),
+                rules: Arc::clone(&self.rules),
                 batch_max: limits.project_batch_max,
             };
             projector.catch_up().await?;

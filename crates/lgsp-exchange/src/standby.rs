@@ -8,6 +8,7 @@ use lgsp_types::Clock;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::control::Rulebook;
 use crate::project::{Projection, Projector};
 use crate::seal::{SealError, Sealer};
 use crate::spine::{Limits, Parts, StartError};
@@ -52,12 +53,14 @@ pub async fn stand_by(
     let tasks = TaskTracker::new();
     let guard = stop.clone().drop_guard();
     let projection = Arc::new(Projection::new(parts.ledger.partitions()));
+    let rules = Arc::new(Rulebook::new(Arc::clone(&parts.control), parts.control_name.clone()));
     for partition in 0..parts.ledger.partitions() {
         let projector = Projector {
             partition,
             ledger: Arc::clone(&parts.ledger),
             store: Arc::clone(&parts.store),
             projection: Arc::clone(&projection),
+            rules: Arc::clone(&rules),
             batch_max: limits.project_batch_max,
         };
         // What a batch asks for, the holder does.

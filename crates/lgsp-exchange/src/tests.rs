@@ -2,6 +2,7 @@
 
 mod configure;
 mod dispatch;
+mod documents;
 mod stage;
 mod tenure;
 

@@ -2,12 +2,13 @@
 
 use async_trait::async_trait;
 use lgsp_audit::Record;
-use lgsp_store::{DeliveryRow, EventRow, LoggedEvent, MessageRow, Search, Timeline};
+use lgsp_store::{DeliveryRow, DocumentRow, EventRow, LoggedEvent, MessageRow, Search, Timeline};
 use lgsp_types::{
     AgencyId, Caller, DeliveryId, DocumentDate, Happened, History, Kind, MessageEvidence, MsgId, NodeStatus,
     Operations, Relation, Tables, Trace, TracedAgency, TracedDelivery, TracedEvent, TracedMessage, Unavailable, What,
 };
 
+use crate::documents::CHAIN_MAX;
 use crate::publish::inscribed;
 use crate::spine::{Spine, unavailable};
 
@@ -15,6 +16,8 @@ use crate::spine::{Spine, unavailable};
 const MESSAGES_MAX: u32 = 200;
 /// Facts of a history that are read at a time.
 const HISTORY_PAGE: u32 = 500;
+/// How a message belongs to what was asked for that speaks of another document of the same chain.
+const LINKED: &str = "linked";
 
 #[async_trait]
 impl Operations for Spine {
@@ -35,9 +38,17 @@ impl Operations for Spine {
             }
         }
         messages.sort_by_key(|message| (!matches!(message.relation.as_str(), "" | "is"), message.accepted_ms));
+        let mut documents = Vec::new();
+        if viewer.is_none() {
+            let found: Vec<MsgId> = messages.iter().map(|message| message.msg_id).collect();
+            let lives = self.store.documents(&found, CHAIN_MAX).await.map_err(unavailable)?;
+            self.link(&mut messages, &lives).await?;
+            documents = self.told_lives(&lives);
+        }
         Ok(Trace {
             query: query.to_owned(),
             messages,
+            documents,
         })
     }
 
@@ -164,6 +175,28 @@ impl Spine {
         Ok(lag)
     }
 
+    /// Adds what else was said of these documents: of those that replace, or are replaced by, what was asked for.
+    async fn link(&self, messages: &mut Vec<TracedMessage>, lives: &[DocumentRow]) -> Result<(), Unavailable> {
+        let mut sayings: Vec<_> = lives.iter().flat_map(|document| &document.sayings).collect();
+        sayings.sort_by_key(|saying| saying.accepted_ms);
+        for saying in sayings {
+            if messages.len() >= MESSAGES_MAX as usize {
+                break;
+            }
+            if messages.iter().any(|message| message.msg_id == saying.message) {
+                continue;
+            }
+            let timeline = self.store.timeline(saying.message).await.map_err(unavailable)?;
+            let Some(timeline) = timeline else { continue };
+            if let Some(message) = &timeline.message {
+                let mut told = self.told(message, None, &timeline);
+                LINKED.clone_into(&mut told.relation);
+                messages.push(told);
+            }
+        }
+        Ok(())
+    }
+
     /// What this viewer may know of a message: all of it, its own part, or nothing.
     fn seen_by(&self, viewer: Option<&Caller>, message: &MessageRow, mut timeline: Timeline) -> Option<Timeline> {
         let Some(viewer) = viewer.filter(|viewer| viewer.system != message.system) else {
@@ -256,7 +289,7 @@ impl Spine {
         }
     }
 
-    fn agency(&self, id: &AgencyId, code: &str, day: DocumentDate) -> TracedAgency {
+    pub(crate) fn agency(&self, id: &AgencyId, code: &str, day: DocumentDate) -> TracedAgency {
         let ruling = self.rules.current();
         let name = ruling
             .registry

@@ -1,11 +1,14 @@
 //! What is put into a store and what it answers, as plain words.
 
+use std::collections::BTreeSet;
+
 use lgsp_types::{
     AgencyCode, AgencyId, Attachment, ConnectorId, ContractRef, DeliveryId, DeliveryState, Digest, DocumentDate,
     DocumentRef, EventId, Fact, Finding, Kind, Mark, MsgId, Party, ReasonCode, Relation, SystemId, Tag, UnixMs,
 };
 
 use crate::claim::{Effect, Standing};
+use crate::life::{DutyKind, Life, Saying, Stand};
 
 /// The place of a fact in the ledger that the store belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -22,6 +25,24 @@ pub struct Projected {
     pub leaf_hash: Digest,
     /// None: a record that is none of ours. It takes its offset, and is flagged.
     pub fact: Option<Fact>,
+    /// Of an Accepted fact; else the default.
+    pub reading: Reading,
+}
+
+/// What the payload of an Accepted fact says, read by whoever projects: no format is known here.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reading {
+    /// The time that a status gives itself.
+    pub said_ms: Option<UnixMs>,
+    /// Khẩn and above.
+    pub urgent: bool,
+    /// Receivers that an update drops and adds.
+    pub dropped: Vec<AgencyCode>,
+    pub added: Vec<AgencyCode>,
+    /// Ids of the documents that are replaced, and for whom; nobody named: for all.
+    pub replaced: Vec<(String, Vec<AgencyCode>)>,
+    /// The texts in which words are searched, as written; the one that stands for all of it first.
+    pub texts: Vec<String>,
 }
 
 /// What a batch did that somebody has to act on.
@@ -218,6 +239,57 @@ pub struct Found {
     pub message: MessageRow,
     /// What it says of the document that was looked for; empty for the message that was asked for by its own id.
     pub relations: Vec<Relation>,
+}
+
+/// A document, all that was said of it, and what that comes to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DocumentRow {
+    /// As the first message that is it, or speaks of it, names it.
+    pub document: DocumentRef,
+    pub life: Life,
+    /// In the order of their acceptance.
+    pub sayings: Vec<Saying>,
+    /// Keys of the documents that it says it replaces.
+    pub replaces: BTreeSet<String>,
+}
+
+/// Which documents are looked for: all that is named here has to hold. Nothing named: every document.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// Number and notation, folded by [`lgsp_types::words`].
+    pub number: Option<String>,
+    pub notation: Option<String>,
+    /// One of them sent it or is its addressee; empty: whoever.
+    pub agencies: Vec<AgencyId>,
+    /// Accepted from here on, and before there.
+    pub from_ms: Option<UnixMs>,
+    pub before_ms: Option<UnixMs>,
+    /// The date that the document bears.
+    pub dated: Option<DocumentDate>,
+    /// Where it stands at an addressee; if an agency is named that is an addressee, at that one.
+    pub stand: Option<Stand>,
+    /// A duty of an addressee that is not met and began before its moment here; empty: late or not.
+    pub late: Vec<(DutyKind, UnixMs)>,
+    /// Folded by [`lgsp_types::words`]; all of them.
+    pub words: String,
+}
+
+/// Documents that were looked for, the latest first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FiledPage {
+    pub found: Vec<FiledRow>,
+    /// Where to go on; none: these were the last.
+    pub next: Option<u64>,
+}
+
+/// A message that is a document, or has words that are searched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FiledRow {
+    pub msg_id: MsgId,
+    /// The first of its searched texts, cut off where it is long.
+    pub title: String,
+    /// Of a document.
+    pub life: Option<Life>,
 }
 
 /// How many there are of what; `accepted` messages times their addressees are the sum of all deliveries.

@@ -3,14 +3,17 @@
 mod accepted;
 mod deliveries;
 mod fault;
+mod filed;
 mod lane;
 mod list;
+mod lives;
 mod open;
 mod pool;
 mod project;
 mod read;
 mod refused;
 mod report;
+mod sayings;
 mod schema;
 mod search;
 #[cfg(test)]
@@ -30,8 +33,8 @@ use tracing::warn;
 pub use open::OpenError;
 
 use crate::rows::{
-    AcceptedRow, Applied, Conflict, Counts, DeliveryRow, Found, LoggedEvent, MessageRow, Projected, RefusalRow, Search,
-    Timeline,
+    AcceptedRow, Applied, Conflict, Counts, DeliveryRow, DocumentRow, FiledPage, Filter, Found, LoggedEvent,
+    MessageRow, Projected, RefusalRow, Search, Timeline,
 };
 use crate::store::{Store, StoreError};
 use lane::Lane;
@@ -195,6 +198,18 @@ impl Store for SqliteStore {
     async fn find_messages(&self, search: &Search, limit: u32) -> Result<Vec<Found>, StoreError> {
         let search = search.clone();
         self.read(move |connection| search::find_messages(connection, &search, limit))
+            .await
+    }
+
+    async fn documents(&self, messages: &[MsgId], limit: u32) -> Result<Vec<DocumentRow>, StoreError> {
+        let messages = messages.to_vec();
+        self.read(move |connection| lives::documents(connection, &messages, limit))
+            .await
+    }
+
+    async fn search(&self, filter: &Filter, after: Option<u64>, limit: u32) -> Result<FiledPage, StoreError> {
+        let filter = filter.clone();
+        self.read(move |connection| filed::search(connection, &filter, after, limit))
             .await
     }
 

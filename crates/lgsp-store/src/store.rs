@@ -7,8 +7,8 @@ use lgsp_types::{AgencyId, Cause, DeliveryId, Digest, Mark, MsgId, OpenDelivery,
 use thiserror::Error;
 
 use crate::rows::{
-    AcceptedRow, Applied, Conflict, Counts, DeliveryRow, Found, LoggedEvent, MessageRow, Projected, RefusalRow, Search,
-    Timeline,
+    AcceptedRow, Applied, Conflict, Counts, DeliveryRow, DocumentRow, FiledPage, Filter, Found, LoggedEvent,
+    MessageRow, Projected, RefusalRow, Search, Timeline,
 };
 
 /// The projection of one ledger. All of it but the soft marks is a pure function of the ledger's facts.
@@ -70,6 +70,19 @@ pub trait Store: Send + Sync + Debug {
     /// # Errors
     /// [`StoreError`].
     async fn find_messages(&self, search: &Search, limit: u32) -> Result<Vec<Found>, StoreError>;
+
+    /// The documents that these messages are or speak of, and those that replace them or are replaced by them, from one to
+    /// the next, at most `limit`; the one issued first comes first.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn documents(&self, messages: &[MsgId], limit: u32) -> Result<Vec<DocumentRow>, StoreError>;
+
+    /// The documents that are looked for, the latest first, from behind `after` (a page's `next`), at most `limit`.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn search(&self, filter: &Filter, after: Option<u64>, limit: u32) -> Result<FiledPage, StoreError>;
 
     /// All that is known of a message; none: no fact names it.
     ///

@@ -111,6 +111,27 @@ pub fn fold(text: &str) -> String {
     text.trim().nfc().flat_map(char::to_uppercase).collect()
 }
 
+/// The words of a text in the form in which they are searched: without marks, small letters, `đ` as `d`, joined by single
+/// blanks. Whoever types `nghi quyet` finds `Nghị quyết`. Never stored in place of the text.
+#[must_use]
+pub fn words(text: &str) -> String {
+    let mut words = String::with_capacity(text.len());
+    // Marks go where they stand alone and where they are part of a letter.
+    for letter in text.nfkd().filter(|letter| !is_mark(*letter)) {
+        match letter {
+            // The second of each pair only looks like ours, and is typed in its place.
+            '\u{110}' | '\u{111}' | '\u{189}' | '\u{256}' | '\u{d0}' | '\u{f0}' => words.push('d'),
+            letter if letter.is_alphanumeric() => {
+                words.extend(letter.to_lowercase().filter(|letter| !is_mark(*letter)))
+            }
+            _ if words.is_empty() || words.ends_with(' ') => {}
+            _ => words.push(' '),
+        }
+    }
+    words.truncate(words.trim_end().len());
+    words
+}
+
 macro_rules! text_conversions {
     ($($type:ident),+) => {$(
         impl TryFrom<String> for $type {
@@ -164,7 +185,30 @@ mod tests {
         assert_eq!(fold("qđ-ttg"), "QĐ-TTG");
     }
 
+    #[test]
+    fn words_are_found_however_they_are_typed() {
+        for (text, folded) in [
+            ("V/v kết nối, liên thông", "v v ket noi lien thong"),
+            ("Đề án ĐÔ THỊ hoá", "de an do thi hoa"),
+            ("đề án đô thị hóa", "de an do thi hoa"),
+            ("\u{d0}\u{1ec1} án", "de an"), // the Icelandic letter, as old keyboards write it
+            ("  QĐ-UBND/2026 ", "qd ubnd 2026"),
+            ("ngươ\u{300}i, NGƯỜI", "nguoi nguoi"),
+            ("Ｋế hoạch ①", "ke hoach 1"),
+            ("—, ;", ""),
+        ] {
+            assert_eq!(words(text), folded, "{text}");
+        }
+    }
+
     proptest! {
+        #[test]
+        fn folding_words_again_changes_nothing(text in "\\PC{0,40}") {
+            let once = words(&text);
+            prop_assert_eq!(words(&once), once.clone());
+            prop_assert!(!once.contains("  ") && once.trim() == once);
+        }
+
         #[test]
         fn any_text_is_read_back_as_written_or_refused(text in ".{0,50}") {
             if let Ok(code) = DocumentCode::parse(&text) {

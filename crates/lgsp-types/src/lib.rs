@@ -2,6 +2,7 @@
 //! No I/O, no clock, no randomness: time and ids come in as arguments; nothing here knows a transport or a store.
 
 mod agency;
+mod calendar;
 mod document;
 mod envelope;
 mod fact;
@@ -15,7 +16,8 @@ mod system;
 mod time;
 
 pub use agency::{AgencyCode, AgencyCodeError, AgencyId, CodePattern, Scheme};
-pub use document::{DocumentCode, DocumentError, DocumentNumber, Notation, fold};
+pub use calendar::{Calendar, Hours, HoursError};
+pub use document::{DocumentCode, DocumentError, DocumentNumber, Notation, fold, words};
 pub use envelope::{
     ADDRESSEES_MAX, ATTACHMENTS_MAX, Attachment, ContractRef, ContractRefError, DocumentRef, Envelope, KEY_MAX_BYTES,
     PAYLOAD_MAX_BYTES, Party, Publish, Relation, Role, Staged, Written,
@@ -28,8 +30,9 @@ pub use id::{
     DeliveryId, Digest, EventId, IdError, IdKey, LedgerPosition, MsgId, RefusalId, Request, Tag, TagKind, enc,
 };
 pub use operations::{
-    Happened, History, MessageEvidence, NodeStatus, Operations, PushLine, Tables, Trace, TracedAgency, TracedDelivery,
-    TracedEvent, TracedMessage,
+    DocumentQuery, FoundDocument, FoundDocuments, Happened, History, MessageEvidence, NodeStatus, Operations, PushLine,
+    Tables, Trace, TracedAgency, TracedDelivery, TracedDocument, TracedDuty, TracedEvent, TracedMessage, TracedSaying,
+    TracedStand,
 };
 pub use ports::{
     AcknowledgeError, Acknowledged, Adapter, AgencyView, Answered, Arrivals, Cause, CheckError, ContentError,

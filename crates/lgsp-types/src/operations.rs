@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 
 use async_trait::async_trait;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     AgencyId, Caller, ConnectorId, DeliveryId, Digest, DocumentDate, Evidence, MsgId, ReasonCode, SystemId, Unavailable,
@@ -64,6 +64,118 @@ pub trait Operations: Send + Sync + Debug {
 pub struct Trace {
     pub query: String,
     pub messages: Vec<TracedMessage>,
+    /// The documents that they are or speak of, with what those replace and are replaced by; the first issued first. For
+    /// operators only: where a document stands at one addressee is no business of another.
+    pub documents: Vec<TracedDocument>,
+}
+
+/// A document, where it stands at each addressee, and all that was said of it.
+#[derive(Clone, Debug, Serialize)]
+pub struct TracedDocument {
+    /// Number and notation.
+    pub document: String,
+    /// As its sender writes it.
+    pub id: String,
+    /// `yyyy/MM/dd`.
+    pub date: String,
+    /// None: it was never seen here, but something was said of it.
+    pub issuer: Option<TracedAgency>,
+    /// Number and notation of each, or its id.
+    pub replaces: Vec<String>,
+    pub replaced_by: Vec<String>,
+    pub addressees: Vec<TracedStand>,
+    /// In the order of their acceptance.
+    pub said: Vec<TracedSaying>,
+}
+
+/// Where a document stands at one addressee.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct TracedStand {
+    pub to: TracedAgency,
+    pub state: &'static str,
+    /// Something that it owes is late now.
+    pub late: bool,
+    pub duties: Vec<TracedDuty>,
+}
+
+/// What an addressee owes, or owed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct TracedDuty {
+    pub duty: &'static str,
+    pub deadline_ms: u64,
+    pub deadline: String,
+    /// Ledger time at which it was seen to be done; none: not yet.
+    pub met: Option<String>,
+    /// For how long it was late, or is by now; 0: in time.
+    pub late_ms: u64,
+}
+
+/// What one message says of a document.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct TracedSaying {
+    pub msg_id: MsgId,
+    /// `is`, `recalls`, `updates`, `replaces`, `answers`, `has-its-number`, or a status `01` to `16`.
+    pub what: &'static str,
+    pub from: TracedAgency,
+    /// The time that it gives itself, else that of its acceptance.
+    pub said: String,
+    pub accepted: String,
+    /// Codes of what does not fit.
+    pub flags: Vec<&'static str>,
+}
+
+/// What documents are looked for by: all that is named has to hold.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DocumentQuery {
+    /// The number, or number and notation joined by a slash; marks and case do not matter.
+    pub number: Option<String>,
+    pub notation: Option<String>,
+    /// A code, of either scheme, of whoever sent it or is its addressee.
+    pub agency: Option<String>,
+    /// First and last day of acceptance in Vietnam, `yyyy-MM-dd` or `yyyy/MM/dd`.
+    pub from: Option<String>,
+    pub to: Option<String>,
+    /// The date that the document bears.
+    pub dated: Option<String>,
+    /// Where it stands at an addressee.
+    pub state: Option<String>,
+    /// Only where an addressee owes something that is late now.
+    pub late: bool,
+    /// All of them, in the fields that the contract marks searchable; marks and case do not matter.
+    pub words: Option<String>,
+    /// 1 to 100; 20 if not given.
+    pub limit: Option<u32>,
+    /// `next` of the page before.
+    pub after: Option<String>,
+}
+
+/// Documents that were looked for, the latest first.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct FoundDocuments {
+    pub documents: Vec<FoundDocument>,
+    /// Where the next page begins; none: these were the last.
+    pub next: Option<String>,
+}
+
+/// One of them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct FoundDocument {
+    pub msg_id: MsgId,
+    /// Number and notation.
+    pub document: String,
+    pub id: String,
+    pub date: String,
+    /// Its kind, `0` to `3`.
+    pub act: String,
+    /// Of its searched fields the first, such as its subject.
+    pub title: String,
+    pub from: TracedAgency,
+    pub accepted: String,
+    pub due: Option<DocumentDate>,
+    pub addressees: Vec<TracedStand>,
+    /// Codes of what does not fit in what was said of it.
+    pub flags: Vec<&'static str>,
 }
 
 /// One message, from its acceptance to where it stands now.
@@ -75,7 +187,8 @@ pub struct TracedMessage {
     pub act: String,
     /// Number and notation of the document that it is, or is about.
     pub document: String,
-    /// How it belongs to what was asked for: `is`, `about`, `acts-on`, `replaces`; empty when asked by its own id.
+    /// How it belongs to what was asked for: `is`, `about`, `acts-on`, `replaces`; empty when asked by its own id; `linked`: it
+    /// speaks of a document that replaces, or is replaced by, what was asked for.
     pub relation: String,
     pub from: TracedAgency,
     pub system: String,
@@ -91,7 +204,7 @@ pub struct TracedMessage {
 }
 
 /// An agency as people know it.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct TracedAgency {
     pub agency: AgencyId,
     pub code: String,

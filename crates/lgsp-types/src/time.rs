@@ -37,6 +37,20 @@ impl UnixMs {
         format!("{}+07:00", self.local().strftime("%Y-%m-%dT%H:%M:%S%.3f"))
     }
 
+    /// Reads a moment of RFC 3339, as payloads have it; after 1970.
+    ///
+    /// # Errors
+    /// [`DateError`].
+    pub fn parse_rfc3339(text: &str) -> Result<Self, DateError> {
+        let form = DateError::Form {
+            form: "yyyy-MM-ddTHH:mm:ss+07:00",
+        };
+        let stamp: jiff::Timestamp = text.trim().parse().map_err(|_| form)?;
+        u64::try_from(stamp.as_millisecond())
+            .map(Self)
+            .map_err(|_| DateError::Calendar)
+    }
+
     fn local(self) -> DateTime {
         let bounded = i64::try_from(self.0).unwrap_or(i64::MAX).min(253_402_207_200_000);
         let stamp = jiff::Timestamp::from_millisecond(bounded).unwrap_or(jiff::Timestamp::MAX);
@@ -85,6 +99,20 @@ impl DocumentDate {
     #[must_use]
     pub fn iso_text(self) -> String {
         self.0.to_string()
+    }
+
+    /// The moment at which it begins in Vietnam.
+    #[must_use]
+    pub fn midnight(self) -> UnixMs {
+        DocumentTime(self.0.at(0, 0, 0, 0)).unix_ms()
+    }
+
+    pub(crate) const fn of(day: Date) -> Self {
+        Self(day)
+    }
+
+    pub(crate) const fn date(self) -> Date {
+        self.0
     }
 
     /// The day before, for "valid to" of what ends when something else begins.
@@ -223,6 +251,21 @@ mod tests {
         assert_eq!(UnixMs(before.0 + 1).day_in_vietnam().iso_text(), "2025-07-01");
         assert_eq!(before.axis_text(), "30/06/2025 23:59:59");
         assert_eq!(before.iso_text(), "2025-06-30T23:59:59.999+07:00");
+    }
+
+    #[test]
+    fn a_moment_of_a_payload_is_read_in_its_own_zone() {
+        let noon = DocumentTime::parse("2026/01/06 12:00:00").unwrap().unix_ms();
+        for text in [
+            "2026-01-06T12:00:00+07:00",
+            "2026-01-06T05:00:00Z",
+            " 2026-01-06T05:00:00.000Z ",
+        ] {
+            assert_eq!(UnixMs::parse_rfc3339(text), Ok(noon), "{text}");
+        }
+        for wrong in ["2026-01-06T12:00:00", "2026/01/06 12:00:00", "", "1969-01-01T00:00:00Z"] {
+            assert!(UnixMs::parse_rfc3339(wrong).is_err(), "{wrong}");
+        }
     }
 
     proptest! {

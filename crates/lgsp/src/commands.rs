@@ -14,8 +14,10 @@ mod rebuild;
 mod redrive;
 mod registry;
 mod rights;
+mod search;
 mod secret;
 mod serve;
+mod stand;
 mod status;
 mod token;
 mod trace;
@@ -43,6 +45,8 @@ pub(crate) enum Command {
     Adapter(adapter::Adapter),
     /// Tell all that happened to a message, found by document number or id
     Trace(trace::Trace),
+    /// Find documents by number, agency, day, state, lateness or words
+    Search(search::Search),
     /// Tell in one screen how a node stands, and what waits for whom
     Status(status::Status),
     /// Show dead letters, or give them another round of tries
@@ -86,6 +90,7 @@ impl Command {
             Self::Serve(serve) => serve.run(),
             Self::Adapter(adapter) => adapter.run(),
             Self::Trace(trace) => trace.run(),
+            Self::Search(search) => search.run(),
             Self::Status(status) => status.run(),
             Self::Redrive(redrive) => redrive.run(),
             Self::Registry(registry) => registry.run(),

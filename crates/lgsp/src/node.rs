@@ -347,6 +347,7 @@ async fn open(settings: &Settings, home: &Home, keys: Keys, clock: &Clock) -> Re
         node: (settings.node.id.clone(), BUILD.to_owned()),
         audit: home.audit(),
         warm: Warm::default(),
+        deadlines: settings.documents.deadlines(),
     };
     Ok(Opened {
         parts,

@@ -1,6 +1,6 @@
 //! What operators ask a running node: HTTP and JSON on a Unix socket that only the node's user can open.
 //!
-//! It serves `lgsp trace`, `lgsp redrive` and `lgsp registry` until the gRPC service of operations takes its place.
+//! It serves `lgsp trace`, `lgsp search`, `lgsp redrive` and `lgsp registry` until the gRPC service of operations takes its place.
 
 pub(crate) mod registry;
 pub(crate) mod rights;
@@ -19,8 +19,8 @@ use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use lgsp_exchange::{RedriveError, Spine};
-use lgsp_types::{Clock, DeliveryId, MsgId, Operations};
+use lgsp_exchange::{RedriveError, SEARCH_INVALID, SearchError, Spine};
+use lgsp_types::{Clock, DeliveryId, DocumentQuery, MsgId, Operations};
 use serde::Serialize;
 use serde_json::{Value, json};
 use thiserror::Error;
@@ -112,6 +112,7 @@ async fn answer(spine: &Spine, request: &Request<Incoming>) -> Response<Full<Byt
                 json!({"error": "ask /v1/trace?query=<document number or id>"}),
             ),
         },
+        (&Method::GET, "/v1/search") => searched(spine, request).await,
         (&Method::GET, "/v1/evidence") => match message_id(request) {
             Some(id) => match spine.evidence(None, id).await {
                 Ok(Some(evidence)) => (
@@ -147,7 +148,7 @@ async fn answer(spine: &Spine, request: &Request<Incoming>) -> Response<Full<Byt
         },
         _ => (
             StatusCode::NOT_FOUND,
-            json!({"error": "there are GET /v1/trace, /v1/evidence, /v1/dead-letters, /v1/tables and /v1/status, and POST /v1/redrive"}),
+            json!({"error": "there are GET /v1/trace, /v1/search, /v1/evidence, /v1/dead-letters, /v1/tables and /v1/status, and POST /v1/redrive"}),
         ),
     };
     respond((status, body))
@@ -161,6 +162,24 @@ fn respond((status, body): (StatusCode, Value)) -> Response<Full<Bytes>> {
         http::HeaderValue::from_static("application/json"),
     );
     response
+}
+
+/// What is looked for comes as JSON, so that every field keeps its name and kind.
+async fn searched(spine: &Spine, request: &Request<Incoming>) -> (StatusCode, Value) {
+    let asked = query(request.uri().query().unwrap_or_default());
+    let asked = asked.as_deref().map(serde_json::from_str::<DocumentQuery>);
+    let error = match asked {
+        Some(Ok(asked)) => match spine.search(&asked).await {
+            Ok(found) => return (StatusCode::OK, json!(found)),
+            Err(SearchError::Unavailable(error)) => {
+                return (StatusCode::SERVICE_UNAVAILABLE, json!({"error": error.to_string()}));
+            }
+            Err(error @ SearchError::Refused(_)) => error.to_string(),
+        },
+        Some(Err(error)) => format!("{SEARCH_INVALID} at /: {error}; ask with the fields that `lgsp search` has"),
+        None => "ask /v1/search?query=<JSON of what to look for>".to_owned(),
+    };
+    (StatusCode::BAD_REQUEST, json!({ "error": error }))
 }
 
 async fn redriven(spine: &Spine, id: DeliveryId) -> (StatusCode, Value) {

@@ -1,6 +1,7 @@
 //! The settings: config/lgsp.toml is the default and the reference; a file and the environment say what differs.
 
 pub(crate) mod adapter;
+mod documents;
 mod kafka;
 mod layers;
 mod problem;
@@ -40,6 +41,7 @@ pub(crate) struct Settings {
     pub(crate) metrics: Metrics,
     pub(crate) objects: Objects,
     pub(crate) exchange: Exchange,
+    pub(crate) documents: documents::Documents,
     pub(crate) push: push::Push,
     pub(crate) seal: Seal,
     pub(crate) vxp: server::Settings,
@@ -218,6 +220,7 @@ impl Settings {
             ("seal.stop_after_ms", self.seal.stop_after_ms, 60_000, 86_400_000),
         ];
         let bounded = bounds.into_iter().chain(self.kafka.bounds()).chain(self.push.bounds());
+        let bounded = bounded.chain(self.documents.bounds());
         let mut wrong = outside(bounded.chain(self.vxp.bounds()).chain(self.grpc.bounds()));
         wrong.extend(self.other_mistakes());
         wrong

@@ -17,6 +17,7 @@ use lgsp_types::{
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
+use crate::deadlines::tests::deadlines;
 use crate::{Limits, Parts, Spine, Warm, stand_by};
 
 pub(super) const SEAL_STOP_AFTER_MS: u64 = 100_000;
@@ -65,13 +66,19 @@ senders = ["H44.*"]
 addressees = ["H44.*"]
 "#;
 
-/// The contract that is shipped.
-fn document_contract() -> Folder {
-    Folder::new(
+/// The contracts that are shipped.
+fn contracts() -> [Folder; 2] {
+    let document = Folder::new(
         ContractRef::parse("vn.lgsp.document/1").unwrap(),
         include_bytes!("../../../../config/contracts/vn.lgsp.document/1/schema.json"),
         include_bytes!("../../../../config/contracts/vn.lgsp.document/1/contract.toml"),
-    )
+    );
+    let status = Folder::new(
+        ContractRef::parse("vn.lgsp.document-status/1").unwrap(),
+        include_bytes!("../../../../config/contracts/vn.lgsp.document-status/1/schema.json"),
+        include_bytes!("../../../../config/contracts/vn.lgsp.document-status/1/contract.toml"),
+    );
+    [document, status]
 }
 
 #[derive(Debug)]
@@ -125,6 +132,7 @@ impl Stage {
             node: (SystemId::parse("node").unwrap(), "test".to_owned()),
             audit: at.join("audit"),
             warm: Warm::default(),
+            deadlines: deadlines(),
         };
         if standing_by {
             stands_by(&mut parts, &clock).await;
@@ -134,7 +142,7 @@ impl Stage {
             .await
             .map_err(|error| chain(&error))?;
         spine
-            .import_contracts(&[document_contract()])
+            .import_contracts(&contracts())
             .await
             .map_err(|error| chain(&error))?;
         spine

@@ -9,19 +9,21 @@ use tracing::warn;
 
 use super::project::{Batch, Place};
 use super::values::{number, of_relation, of_role};
+use super::{filed, sayings};
 use crate::claim::{Effect, Standing};
-use crate::rows::{Admitted, Conflict};
+use crate::rows::{Admitted, Conflict, Projected};
 
 pub(super) fn take(
     batch: &mut Batch<'_>,
     place: Place,
-    fact: &Fact,
-    message: &Accepted,
-    leaf_hash: Digest,
+    (fact, message): (&Fact, &Accepted),
+    record: &Projected,
 ) -> rusqlite::Result<()> {
     let effect = match first(batch, message.msg_id)? {
         None => {
-            admit(batch, place, fact, message, leaf_hash)?;
+            admit(batch, place, fact, message, record.leaf_hash)?;
+            sayings::write(batch, place, message, &record.reading)?;
+            filed::write(batch, place, message, &record.reading)?;
             Effect::InForce
         }
         Some((_, tag)) if tag == message.request_tag.to_string() => {

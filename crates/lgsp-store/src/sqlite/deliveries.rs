@@ -3,6 +3,7 @@
 use lgsp_types::{Delivery, DeliveryState, Fact, ReasonCode};
 use rusqlite::{OptionalExtension as _, params};
 
+use super::lives;
 use super::project::{Batch, Place, standing_reason};
 use super::values::{number, state_of};
 use crate::claim::{Effect, Standing, is_listed, judge};
@@ -16,6 +17,9 @@ pub(super) fn take(batch: &mut Batch<'_>, place: Place, fact: &Fact, delivery: &
     let (effect, after) = judge(before, fact.what.kind(), delivery);
     if effect.counts() {
         write(batch, place, fact, delivery, after)?;
+        if [before.state, after.state].contains(&DeliveryState::Withdrawn) {
+            lives::moved(batch, delivery)?;
+        }
         if after.state != before.state {
             batch.count(tally_of(before.state), -1);
             batch.count(tally_of(after.state), 1);

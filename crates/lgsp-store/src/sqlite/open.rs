@@ -12,7 +12,7 @@ use thiserror::Error;
 
 use super::fault::{self, Kind};
 use super::pool::{self, Access};
-use super::schema::{APPLICATION_ID, INDEXES, TABLES, VERSION};
+use super::schema::{APPLICATION_ID, INDEX_OF_WORDS, INDEXES, TABLES, VERSION};
 
 /// Why a store was not opened. Nothing in it was changed.
 #[derive(Debug, Error)]
@@ -160,9 +160,10 @@ fn create(connection: &mut Connection, identity: &Identity) -> rusqlite::Result<
 }
 
 fn has_our_tables(connection: &Connection) -> rusqlite::Result<bool> {
-    let mut statement = connection.prepare("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY sql")?;
+    let sql = "SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL AND substr(name, 1, length(?1)) <> ?1 ORDER BY sql";
+    let mut statement = connection.prepare(sql)?;
     let found: Vec<String> = statement
-        .query_map([], |row| row.get(0))?
+        .query_map([INDEX_OF_WORDS], |row| row.get(0))?
         .collect::<rusqlite::Result<_>>()?;
     let mut ours: Vec<&str> = TABLES.iter().chain(&INDEXES).copied().collect();
     ours.sort_unstable();

@@ -1,13 +1,13 @@
 //! Projecting a batch: fence, a row or more for each fact, tallies, and the next offset, in one transaction.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use lgsp_types::{AgencyId, Fact, Kind, ReasonCode, Receiver, What};
 use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
 
 use super::refused::Refusal;
 use super::values::{number, unsigned};
-use super::{accepted, deliveries, refused};
+use super::{accepted, deliveries, lives, refused};
 use crate::claim::Effect;
 use crate::failpoint;
 use crate::rows::{Applied, Conflict, Position, Projected};
@@ -21,6 +21,8 @@ pub(super) struct Batch<'t> {
     /// Ledger time so far.
     ledger_ms: u64,
     tally: BTreeMap<&'static str, i64>,
+    /// Keys of documents of which something was said.
+    pub(super) spoken_of: BTreeSet<String>,
 }
 
 /// Where and when a fact stands.
@@ -50,6 +52,7 @@ pub(super) fn apply(
         batch.record(record)?;
         next += 1;
     }
+    lives::refresh(&transaction, &batch.spoken_of)?;
     batch.write_tallies()?;
     batch.advance(epoch, from, next)?;
     let applied = batch.applied;
@@ -94,6 +97,7 @@ fn begin<'t>(transaction: &'t Transaction<'t>, epoch: u64, partition: u32, from:
         applied: Applied::default(),
         ledger_ms,
         tally: BTreeMap::new(),
+        spoken_of: BTreeSet::new(),
     })
 }
 
@@ -109,7 +113,7 @@ impl Batch<'_> {
             return self.alien(place, record);
         };
         match &fact.what {
-            What::Accepted(message) => accepted::take(self, place, fact, message, record.leaf_hash),
+            What::Accepted(message) => accepted::take(self, place, (fact, message), record),
             What::Rejected {
                 reason,
                 request_tag,
@@ -146,7 +150,10 @@ impl Batch<'_> {
             | What::DeadLettered { delivery, .. }
             | What::Redriven { delivery }
             | What::Withdrawn { delivery, .. }
-            | What::AttemptStarted { delivery, .. } => deliveries::take(self, place, fact, delivery),
+            | What::AttemptStarted { delivery, .. } => {
+                lives::handed_out(self, &fact.what, delivery)?;
+                deliveries::take(self, place, fact, delivery)
+            }
             What::LookupRequested(_)
             | What::LookupAnswered { .. }
             | What::LookupUnknown { .. }
@@ -247,7 +254,7 @@ impl Batch<'_> {
     }
 }
 
-fn receiver(what: &What) -> Option<&Receiver> {
+pub(super) fn receiver(what: &What) -> Option<&Receiver> {
     match what {
         What::AttemptFailed { receiver, .. }
         | What::Collected { receiver, .. }

@@ -16,13 +16,19 @@
 //! | alien | a record that is none of ours | yes |
 //! | tally | how many there are of what, by partition | yes |
 //! | mark | a soft mark on a delivery | no |
+//! | saying | what a message says of a document | yes, but how documents are named may change with the program |
+//! | life, waiting | where a document stands at an addressee, what it owes | derived: joins messages |
+//! | filed, party, words | documents as they are searched | derived |
+//!
+//! What is derived is written with the facts, and may depend on the order of partitions: no hash covers it. `filed_id` is
+//! ledger time and a number, so that what came later is greater; the word index is SQLite's own (FTS5, no content).
 
 /// Version of the tables below: another one is made again from the ledger, never converted.
-pub(super) const VERSION: i64 = 3;
+pub(super) const VERSION: i64 = 4;
 /// "LGST" in the header of the file.
 pub(super) const APPLICATION_ID: i32 = 0x4C47_5354;
 
-pub(super) const TABLES: [&str; 13] = [
+pub(super) const TABLES: [&str; 19] = [
     "CREATE TABLE store (id BIGINT PRIMARY KEY, ledger TEXT NOT NULL, id_key TEXT NOT NULL, \
      partitions BIGINT NOT NULL, epoch BIGINT NOT NULL)",
     "CREATE TABLE progress (at_partition BIGINT PRIMARY KEY, epoch BIGINT NOT NULL, next_offset BIGINT NOT NULL, \
@@ -61,9 +67,23 @@ pub(super) const TABLES: [&str; 13] = [
     "CREATE TABLE tally (at_partition BIGINT NOT NULL, what TEXT NOT NULL, amount BIGINT NOT NULL, \
      PRIMARY KEY (at_partition, what))",
     "CREATE TABLE mark (delivery_id TEXT PRIMARY KEY, mark TEXT NOT NULL, marked_ms BIGINT NOT NULL)",
+    "CREATE TABLE saying (doc_key TEXT NOT NULL, msg_id TEXT NOT NULL, what TEXT NOT NULL, by_key TEXT NOT NULL, \
+     natural_key TEXT NOT NULL, sender TEXT NOT NULL, accepted_ms BIGINT NOT NULL, said_ms BIGINT NOT NULL, \
+     content TEXT NOT NULL, due TEXT, urgent BIGINT NOT NULL, acts BIGINT NOT NULL, dropped TEXT NOT NULL, \
+     added TEXT NOT NULL, PRIMARY KEY (doc_key, msg_id, what))",
+    "CREATE TABLE life (doc_key TEXT NOT NULL, agency TEXT NOT NULL, filed_id BIGINT NOT NULL, stand TEXT NOT NULL, \
+     waits TEXT NOT NULL, PRIMARY KEY (doc_key, agency))",
+    "CREATE TABLE waiting (doc_key TEXT NOT NULL, agency TEXT NOT NULL, duty TEXT NOT NULL, since_ms BIGINT NOT NULL, \
+     filed_id BIGINT NOT NULL, PRIMARY KEY (doc_key, agency, duty))",
+    "CREATE TABLE filed (filed_id INTEGER PRIMARY KEY, msg_id TEXT NOT NULL, doc_key TEXT NOT NULL, \
+     number TEXT NOT NULL, notation TEXT NOT NULL, dated TEXT NOT NULL, sender TEXT NOT NULL, title TEXT NOT NULL)",
+    "CREATE TABLE party (agency TEXT NOT NULL, filed_id BIGINT NOT NULL, PRIMARY KEY (agency, filed_id)) WITHOUT ROWID",
+    "CREATE VIRTUAL TABLE words USING fts5(text, content='', columnsize=0, detail=none, tokenize='ascii')",
 ];
+/// What the tables that SQLite makes for the word index begin with.
+pub(super) const INDEX_OF_WORDS: &str = "words_";
 
-pub(super) const INDEXES: [&str; 9] = [
+pub(super) const INDEXES: [&str; 18] = [
     "CREATE INDEX document_by_code ON document (code_folded, msg_id) WHERE code_folded <> ''",
     "CREATE INDEX document_by_id ON document (id_folded, msg_id) WHERE id_folded <> ''",
     "CREATE INDEX object_by_digest ON object (digest)",
@@ -75,12 +95,22 @@ pub(super) const INDEXES: [&str; 9] = [
     "CREATE INDEX conflict_pending ON conflict (at_partition, at_offset) WHERE settled_offset IS NULL",
     "CREATE INDEX event_by_message ON event (msg_id, at_partition, at_offset)",
     "CREATE INDEX refusal_by_time ON refusal (ledger_ms, at_partition, at_offset)",
+    "CREATE INDEX saying_by_message ON saying (msg_id, what)",
+    "CREATE INDEX saying_by_natural_key ON saying (natural_key, what) WHERE natural_key <> ''",
+    "CREATE INDEX saying_by_new_key ON saying (by_key) WHERE by_key <> ''",
+    "CREATE INDEX life_by_stand ON life (stand, filed_id)",
+    // Read from the latest on: what is not late yet came last.
+    "CREATE INDEX waiting_by_duty ON waiting (duty, filed_id, since_ms)",
+    "CREATE INDEX filed_by_message ON filed (msg_id)",
+    "CREATE INDEX filed_by_number ON filed (number)",
+    "CREATE INDEX filed_by_notation ON filed (notation)",
+    "CREATE INDEX filed_by_date ON filed (dated)",
 ];
 
 /// What [`crate::Store::table_hashes`] covers: table, columns, key.
 ///
 /// Left out are the epoch, what is only kept for searching (`listed`, the folded texts, whose folding may change with
-/// the program), and the tables `store` and `mark`.
+/// the program), the tables `store` and `mark`, and what is derived.
 pub(super) const HASHED: [(&str, &str, &str); 11] = [
     ("progress", "at_partition, next_offset, ledger_ms", "at_partition"),
     (

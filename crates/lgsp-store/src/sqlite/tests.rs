@@ -1,5 +1,6 @@
 //! Stories told by facts, and what holds for every schedule of them.
 
+mod documents;
 mod facts;
 mod lists;
 mod model;

@@ -144,11 +144,15 @@ impl Place {
 
     /// The data ledger as whoever only reads it has it.
     async fn ledger(&self) -> Result<Reader, Failure> {
+        self.reader(&self.home.data_ledger(), &self.home.data_topic()).await
+    }
+
+    async fn reader(&self, local: &Path, topic: &Path) -> Result<Reader, Failure> {
         if self.settings.ledger.kind == LedgerKind::Kafka {
-            let opened = Kafka::open_read_only(&self.home.data_topic(), &self.settings.kafka.settings()).await;
+            let opened = Kafka::open_read_only(topic, &self.settings.kafka.settings()).await;
             return opened.map_err(Failure::cannot);
         }
-        Local::open_read_only(&self.home.data_ledger()).map_err(Failure::cannot)
+        Local::open_read_only(local).map_err(Failure::cannot)
     }
 
     /// Asks the running node, or opens the store that nobody has open.
@@ -179,6 +183,9 @@ impl Place {
     async fn make(&self, draft: &Path, until: &[u64]) -> Result<Rebuilt, Failure> {
         SqliteStore::erase(draft)?;
         let ledger = self.ledger().await?;
+        let control = self
+            .reader(&self.home.control_ledger(), &self.home.control_topic())
+            .await?;
         let store = Arc::new(self.open(draft, ledger.manifest()).await?);
         let target = Arc::clone(&store) as Arc<dyn Store>;
         let mut said = 0;
@@ -189,7 +196,8 @@ impl Place {
                 drop(writeln!(io::stderr(), "{facts} facts"));
             }
         };
-        let rebuilt = rebuild(ledger, target, until, progress).await.map_err(Failure::cannot);
+        let rebuilt = rebuild((ledger, control), target, until, progress).await;
+        let rebuilt = rebuilt.map_err(Failure::cannot);
         store.close().await;
         rebuilt
     }

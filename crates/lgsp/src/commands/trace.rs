@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use clap::Args;
 use serde_json::Value;
 
-use super::{Failure, NodeArguments};
+use super::{Failure, NodeArguments, stand};
 use crate::home::Home;
 use crate::operations::{self, list, text};
 
@@ -55,6 +55,9 @@ impl Trace {
             writeln!(out, "{trace:#}")?;
         } else {
             messages.iter().try_for_each(|message| print(&mut out, message))?;
+            list(&trace, "documents")
+                .iter()
+                .try_for_each(|document| stand::print_document(&mut out, document))?;
         }
         if messages.is_empty() {
             return Err(Failure::no(format!("no message is, or is about, `{}`", self.query)));

@@ -10,7 +10,7 @@ use lgsp_types::{
 };
 use tempfile::TempDir;
 
-use crate::rows::{Applied, DeliveryRow, Position, Projected};
+use crate::rows::{Applied, DeliveryRow, Position, Projected, Reading};
 use crate::sqlite::{Settings, SqliteStore};
 use crate::store::Store;
 
@@ -62,6 +62,7 @@ impl Book {
             append_ms: UnixMs(self.now_ms),
             leaf_hash: Digest::of(format!("{partition}/{offset}").as_bytes()),
             fact,
+            reading: Reading::default(),
         });
         Position { partition, offset }
     }
