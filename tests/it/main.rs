@@ -38,3 +38,5 @@ mod streaming;
 mod support;
 #[cfg(test)]
 mod tidy;
+#[cfg(test)]
+mod webhook;

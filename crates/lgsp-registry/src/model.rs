@@ -4,7 +4,7 @@
 use std::fmt;
 
 use lgsp_types::{
-    AdapterId, AgencyCode, AgencyId, CodePattern, ConnectorId, DocumentDate, NameError, Scheme, SystemId,
+    AdapterId, AgencyCode, AgencyId, CodePattern, ConnectorId, DocumentDate, NameError, Scheme, SystemId, Url,
 };
 use serde::{Deserialize, Serialize};
 
@@ -104,6 +104,10 @@ pub struct Connector {
     /// 0, 5 s, 30 s, 2 min, 10 min, 30 min, 1 h, 2 h, 4 h, then 8 h seven times (reliability.md G5).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub retry_waits_ms: Vec<u64>,
+    /// Of a push connector: where its adapter calls the far side, if that is an HTTP service. It is no secret: nothing that is
+    /// belongs into its query.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<Url>,
     /// The agencies it receives for, at most 1000; none: those its system speaks for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub receives_for: Vec<CodePattern>,

@@ -13,6 +13,7 @@ mod receipt;
 mod roster;
 mod system;
 mod time;
+mod url;
 
 pub use agency::{AgencyCode, AgencyCodeError, AgencyId, CodePattern, Scheme};
 pub use document::{DocumentCode, DocumentError, DocumentNumber, Notation, fold};
@@ -42,3 +43,4 @@ pub use receipt::Receipt;
 pub use roster::Roster;
 pub use system::{AdapterId, Caller, ConnectorId, NameError, SystemId};
 pub use time::{Clock, DateError, DocumentDate, DocumentTime, UnixMs, VN_OFFSET_SECONDS};
+pub use url::{Url, UrlError};

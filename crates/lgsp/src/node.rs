@@ -17,6 +17,7 @@ use thiserror::Error;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
+use crate::adapters::Adapters;
 use crate::grpc::{Grpc, GrpcError, Ports};
 use crate::hexadecimal::hexadecimal;
 use crate::home::{Home, HomeError, Keys};
@@ -210,7 +211,13 @@ async fn serve_on(
     };
     let grpc = Grpc::open(&settings.grpc, home.root(), ports, Arc::clone(&clock)).await?;
     let facade = match settings.vxp.listen {
-        Some(_) => Some(Server::bind(&settings.vxp, &home.secrets(), exchange, objects, clock)?),
+        Some(_) => Some(Server::bind(
+            &settings.vxp,
+            &home.secrets(),
+            exchange,
+            Arc::clone(&objects),
+            Arc::clone(&clock),
+        )?),
         None => None,
     };
     if let Some(facade) = &facade {
@@ -224,9 +231,9 @@ async fn serve_on(
     write_whole(&home.announcement(), announcement.as_bytes(), Existing::Replace, 0o644)
         .map_err(serve_error("the announcement"))?;
     info!(vxp, grpc = grpc_url, data_dir = %home.root().display(), "serving");
-    if let Some(grpc) = &grpc {
-        spine.push_through(Arc::new(grpc.adapters()), settings.push.limits());
-    }
+    let processes = grpc.as_ref().map(Grpc::adapters);
+    let adapters = Adapters::new(spine, settings.webhook.clone(), home, objects, clock, processes);
+    spine.push_through(Arc::new(adapters), settings.push.limits());
     let ((), (), served) = tokio::join!(
         serve_facade(facade, stop.clone(), settings.stop_grace()),
         operations::serve(socket, Arc::clone(spine), stop.clone()),

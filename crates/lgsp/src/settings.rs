@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use lgsp_adapters::edxml_vxp::server;
+use lgsp_adapters::webhook;
 use lgsp_types::SystemId;
 use serde::Deserialize;
 
@@ -39,6 +40,7 @@ pub(crate) struct Settings {
     pub(crate) objects: Objects,
     pub(crate) exchange: Exchange,
     pub(crate) push: push::Push,
+    pub(crate) webhook: webhook::Settings,
     pub(crate) seal: Seal,
     pub(crate) vxp: server::Settings,
     pub(crate) grpc: lgsp_api::Settings,
@@ -197,6 +199,7 @@ impl Settings {
             ("seal.stop_after_ms", self.seal.stop_after_ms, 60_000, 86_400_000),
         ];
         let bounded = bounds.into_iter().chain(self.kafka.bounds()).chain(self.push.bounds());
+        let bounded = bounded.chain(self.webhook.bounds());
         let mut wrong = outside(bounded.chain(self.vxp.bounds()).chain(self.grpc.bounds()));
         wrong.extend(self.other_mistakes());
         wrong
