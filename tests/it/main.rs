@@ -40,3 +40,5 @@ mod support;
 mod tidy;
 #[cfg(test)]
 mod webhook;
+#[cfg(test)]
+mod withdraw;

@@ -4,6 +4,7 @@
 mod line;
 mod schedule;
 mod tried;
+mod turn;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -21,6 +22,7 @@ use tracing::info;
 use crate::control::Ruling;
 use crate::spine::Spine;
 use line::Line;
+use turn::Turns;
 
 /// A change of the rules is seen within it, even if nothing arrives.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
@@ -41,6 +43,8 @@ pub struct PushLimits {
 pub(crate) struct Pushers {
     tasks: TaskTracker,
     stop: CancellationToken,
+    /// Whoever takes a delivery back asks them as well.
+    pub(crate) turns: Turns,
     /// How each line stands, for whoever asks.
     lines: Arc<Mutex<BTreeMap<ConnectorId, PushLine>>>,
 }

@@ -32,6 +32,7 @@ mod tests;
 mod trace;
 mod upload;
 mod watch;
+mod withdraw;
 
 pub use control::{ControlError, Ruling};
 pub use dispatch::PushLimits;

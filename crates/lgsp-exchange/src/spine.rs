@@ -12,10 +12,10 @@ use lgsp_ledger::{Entry, Ledger, ReadLimit, Tenure};
 use lgsp_registry::{ConfigError, Left};
 use lgsp_store::{Objects, Position, Store};
 use lgsp_types::{
-    Accepted, AcknowledgeError, Acknowledged, Actor, AgencyId, AgencyView, Arrivals, Caller, Cause, Clock, DeliveryId,
-    DocumentDate, EventId, Evidence, Exchange, Fact, FetchError, Fetched, IdKey, KeyEvent, KeyUse, Kind, MsgId,
-    OpenDelivery, OpenQuery, Outcome, Publish, PublishError, Receipt, Rejection, SentMessage, SystemId, SystemView,
-    Unavailable, Upload, UploadError, What,
+    Accepted, AcknowledgeError, Acknowledged, Actor, AgencyCode, AgencyId, AgencyView, Arrivals, Caller, Cause, Clock,
+    DeliveryId, DocumentDate, EventId, Evidence, Exchange, Fact, FetchError, Fetched, IdKey, KeyEvent, KeyUse, Kind,
+    MsgId, OpenDelivery, OpenQuery, Outcome, Publish, PublishError, Receipt, Rejection, SentMessage, SystemId,
+    SystemView, Unavailable, Upload, UploadError, What, WithdrawError, Withdrawal,
 };
 use thiserror::Error;
 use tokio_util::sync::CancellationToken;
@@ -449,6 +449,19 @@ impl Exchange for Spine {
 
     async fn sent(&self, caller: &Caller, message: MsgId) -> Result<Option<SentMessage>, Unavailable> {
         self.while_held(self.sent_by(caller, message)).await
+    }
+
+    async fn withdraw(
+        &self,
+        caller: &Caller,
+        message: MsgId,
+        to: Option<AgencyCode>,
+    ) -> Result<Vec<Withdrawal>, WithdrawError> {
+        self.held()?;
+        let withdrawals = self.withdraw_for(caller, message, to.as_ref()).await?;
+        // It may be in the ledger, and what came between is not known here.
+        self.held().map_err(|_| WithdrawError::Unknown)?;
+        Ok(withdrawals)
     }
 
     fn arrivals(&self) -> Arrivals {

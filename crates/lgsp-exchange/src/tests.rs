@@ -3,6 +3,7 @@
 mod dispatch;
 mod stage;
 mod tenure;
+mod withdraw;
 
 use futures_util::StreamExt as _;
 use lgsp_audit::{Receipt as ReceiptNote, TlogProof};

@@ -2,9 +2,9 @@
 
 use bytes::Bytes;
 use lgsp_types::{
-    AgencyView, Attachment, DeliveryState, Evidence, EvidenceKind, Fetched, Happened, Mark, MessageEvidence,
+    AgencyView, Attachment, DeliveryState, Evidence, EvidenceKind, Fate, Fetched, Happened, Mark, MessageEvidence,
     NodeStatus, OpenDelivery, PushLine, Receipt, Role, SentDelivery, SentMessage, Tables, Trace, TracedAgency,
-    TracedDelivery, TracedEvent, TracedMessage, UnixMs,
+    TracedDelivery, TracedEvent, TracedMessage, UnixMs, Withdrawal,
 };
 use prost_types::Timestamp;
 
@@ -66,6 +66,25 @@ fn write_sent_delivery(delivery: &SentDelivery) -> v1::get_message_response::Del
         reason: delivery.reason.as_ref().map(ToString::to_string).unwrap_or_default(),
         mark: delivery.mark.map_or(v1::Mark::Unspecified, write_mark).into(),
         changed_at: Some(write_time(delivery.changed_ms)),
+    }
+}
+
+#[must_use]
+pub fn write_withdrawals(withdrawals: &[Withdrawal]) -> v1::WithdrawResponse {
+    use v1::withdraw_response::{Delivery, Outcome};
+    let deliveries = withdrawals.iter().map(|withdrawal| Delivery {
+        delivery_id: withdrawal.delivery.to_string(),
+        to: withdrawal.to.to_string(),
+        outcome: match withdrawal.fate {
+            Fate::Withdrawn => Outcome::Withdrawn,
+            Fate::Tried => Outcome::Tried,
+            Fate::TooLate => Outcome::TooLate,
+        }
+        .into(),
+        state: write_state(withdrawal.state).into(),
+    });
+    v1::WithdrawResponse {
+        deliveries: deliveries.collect(),
     }
 }
 

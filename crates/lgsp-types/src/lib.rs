@@ -34,9 +34,9 @@ pub use operations::{
 };
 pub use ports::{
     AcknowledgeError, Acknowledged, Adapter, AgencyView, Answered, Arrivals, Cause, CheckError, ContentError,
-    ContentStream, DeliveryState, Exchange, FetchError, Fetched, Mark, ObjectReader, OpenDelivery, OpenQuery, OrderKey,
-    Outcome, PublishError, Push, Pushed, Question, Rejection, SentDelivery, SentMessage, SystemView, Unavailable,
-    Upload, UploadError,
+    ContentStream, DeliveryState, Exchange, Fate, FetchError, Fetched, Mark, ObjectReader, OpenDelivery, OpenQuery,
+    OrderKey, Outcome, PublishError, Push, Pushed, Question, Rejection, SentDelivery, SentMessage, SystemView,
+    Unavailable, Upload, UploadError, WithdrawError, Withdrawal,
 };
 pub use reason::{ReasonCode, ReasonCodeError, Refusal};
 pub use receipt::Receipt;

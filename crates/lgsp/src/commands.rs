@@ -67,6 +67,8 @@ pub(crate) enum Command {
     Publish(client::Publish),
     /// Take what waits for you at a node, and acknowledge it
     Receive(client::Receive),
+    /// Take a message that you sent back from whoever has not had it
+    Withdraw(client::Withdraw),
     /// Follow what is written at a node, or what becomes of your messages
     Tail(client::Tail),
 }
@@ -91,6 +93,7 @@ impl Command {
             Self::Send(send) => send.run(),
             Self::Publish(publish) => publish.run(),
             Self::Receive(receive) => receive.run(),
+            Self::Withdraw(withdraw) => withdraw.run(),
             Self::Tail(tail) => tail.run(),
         }
     }

@@ -68,6 +68,10 @@ impl Try {
     }
 
     async fn attempt(&self, open: &OpenDelivery) -> Result<Became, Unavailable> {
+        // Until what became of it is recorded; whoever takes it back is at it for a moment only.
+        let Some(_turn) = self.dispatch.spine.pushers.turns.take(open.delivery) else {
+            return Ok(Became::Troubled);
+        };
         let Some(row) = self.standing(open).await? else {
             return Ok(Became::Ended { reached: false });
         };

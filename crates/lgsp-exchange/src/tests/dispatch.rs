@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use lgsp_types::{
-    Adapter, Answered, CheckError, ConnectorId, DeliveryId, DeliveryState, Exchange as _, Kind, MsgId, Push, Pushed,
-    Question, ReasonCode,
+    Adapter, Answered, CheckError, ConnectorId, DeliveryId, DeliveryState, Exchange as _, Fate, Kind, MsgId, Push,
+    Pushed, Question, ReasonCode,
 };
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 
 use super::stage::{Stage, evidence, publish, written};
 use crate::{PushLimits, RedriveError};
@@ -67,6 +67,8 @@ struct Far {
     saw: mpsc::Sender<(String, u32)>,
     reachable: AtomicBool,
     asked: AtomicUsize,
+    /// One place for each letter that begins with `held` to be answered.
+    door: Semaphore,
 }
 
 #[async_trait]
@@ -85,6 +87,9 @@ impl Adapter for Far {
     async fn deliver(&self, push: Push) -> Pushed {
         let text = String::from_utf8(push.content.payload.to_vec()).unwrap();
         self.saw.send((text.clone(), push.attempt)).await.unwrap();
+        if text.starts_with(r#"{"text":"held"#) {
+            self.door.acquire().await.unwrap().forget();
+        }
         if !self.reachable.load(Ordering::Relaxed) {
             return again();
         }
@@ -122,6 +127,7 @@ async fn stage(answers: &[(&str, &[Pushed])]) -> (Stage, Arc<Far>, mpsc::Receive
         saw,
         reachable: AtomicBool::new(true),
         asked: AtomicUsize::new(0),
+        door: Semaphore::new(0),
     });
     stage.spine.push_through(Arc::clone(&far) as Arc<dyn Adapter>, limits());
     (stage, far, seen)
@@ -328,5 +334,55 @@ async fn after_a_restart_tries_are_counted_on_and_what_was_delivered_is_not_push
     let (text, attempt) = next(&mut seen).await;
     assert_eq!((text, attempt as usize), (payload("waiting"), before + 1));
     assert_eq!(ended(&stage, waiting).await.0, DeliveryState::Delivered);
+    stage.close().await;
+}
+
+async fn taken_back(stage: &Stage, message: MsgId) -> (Fate, DeliveryState) {
+    let told = stage.spine.withdraw(&stage.sender(), message, None).await.unwrap();
+    (told[0].fate, told[0].state)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_being_pushed_cannot_be_taken_back_and_what_stands_behind_it_can() {
+    let (stage, far, mut seen) = stage(&[]).await;
+    let held = send(&stage, "H44.03", "k", "held").await;
+    assert_eq!(next(&mut seen).await, (payload("held"), 1));
+    let behind = send(&stage, "H44.03", "k", "behind").await;
+    let last = send(&stage, "H44.03", "k", "last").await;
+    assert_eq!(taken_back(&stage, held).await, (Fate::Tried, DeliveryState::Open));
+    assert_eq!(
+        taken_back(&stage, behind).await,
+        (Fate::Withdrawn, DeliveryState::Withdrawn)
+    );
+    far.door.add_permits(1);
+    assert_eq!(ended(&stage, held).await, (DeliveryState::Delivered, None));
+    assert_eq!(
+        next(&mut seen).await,
+        (payload("last"), 1),
+        "what was taken back is never pushed"
+    );
+    assert_eq!(ended(&stage, last).await.0, DeliveryState::Delivered);
+    assert_eq!(
+        taken_back(&stage, held).await,
+        (Fate::TooLate, DeliveryState::Delivered)
+    );
+    stage.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_try_that_failed_the_receiver_may_have_it_and_it_cannot_be_taken_back() {
+    let (stage, far, mut seen) = stage(&[]).await;
+    far.reachable.store(false, Ordering::Relaxed);
+    let letter = send(&stage, "H44.03", "k", "letter").await;
+    let behind = send(&stage, "H44.03", "k", "behind").await;
+    // Left alone: nobody is at it, and yet.
+    for attempt in 1..=10 {
+        assert_eq!(next(&mut seen).await, (payload("letter"), attempt));
+    }
+    stage.until_left_alone().await;
+    assert_eq!(taken_back(&stage, letter).await, (Fate::Tried, DeliveryState::Open));
+    assert_eq!(taken_back(&stage, behind).await.0, Fate::Withdrawn);
+    far.reachable.store(true, Ordering::Relaxed);
+    assert_eq!(ended(&stage, letter).await.0, DeliveryState::Delivered);
     stage.close().await;
 }

@@ -210,6 +210,23 @@ impl Stage {
         tokio::time::timeout(PATIENCE, waiting).await.unwrap();
     }
 
+    /// Waits until no try is under way, and a push connector is left alone.
+    pub(super) async fn until_left_alone(&self) {
+        let waiting = async {
+            let alone = || {
+                self.spine
+                    .pushers
+                    .lines()
+                    .iter()
+                    .any(|line| line.left_alone && line.trying == 0)
+            };
+            while !alone() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, waiting).await.unwrap();
+    }
+
     /// The inclusion proof of a message, once it is sealed.
     pub(super) async fn sealed_proof(&self, id: MsgId) -> String {
         self.projected().await;
@@ -330,7 +347,7 @@ fn chain(error: &dyn std::error::Error) -> String {
     text
 }
 
-fn caller(system: &str) -> Caller {
+pub(super) fn caller(system: &str) -> Caller {
     Caller {
         system: SystemId::parse(system).unwrap(),
         adapter: AdapterId::parse("test").unwrap(),
