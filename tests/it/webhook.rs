@@ -112,3 +112,26 @@ fn the_receiver_in_the_readme_works_as_it_stands_there() {
     }
     until_facts(&node, "Delivered", 2);
 }
+
+#[test]
+fn a_receiver_that_is_away_for_too_long_is_switched_off_and_an_operator_resumes_it() {
+    let receiver = Receiver::start(SECRET, None).unwrap();
+    receiver.go_away();
+    let mut home = home(&receiver.url());
+    home.set("push", "switch_off_after_ms", 1_000);
+    let node = Node::start(home);
+    send(&node, "1");
+    until_status(&node, "; switched off until `lgsp resume`");
+    receiver.come_back().unwrap();
+    let unknown = node.lgsp(&["resume", "nobody"]);
+    assert_eq!(unknown.code, Some(1), "{unknown:?}");
+    assert_eq!(receiver.seen().tries.len(), 0, "nobody looked");
+    let resumed = node.lgsp(&["resume", "app-94"]);
+    assert_eq!(
+        (resumed.code, resumed.out.as_str()),
+        (Some(0), "app-94  resumed"),
+        "{resumed:?}"
+    );
+    until_facts(&node, "Delivered", 1);
+    assert_eq!(receiver.seen().inbox.len(), 1);
+}

@@ -13,7 +13,7 @@ use std::time::Duration;
 use futures_util::StreamExt as _;
 use lgsp_registry::Pushing;
 use lgsp_types::{Adapter, ConnectorId, DocumentDate, PushLine};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -36,6 +36,8 @@ pub struct PushLimits {
     pub answer_within: Duration,
     /// How often a far side that is left alone is asked whether it can be reached.
     pub probe_every: Duration,
+    /// One that could not be reached for so long is not asked any more, until an operator resumes it (reliability.md G5).
+    pub switch_off_after: Duration,
 }
 
 /// Tries under way, and the word that no more begin.
@@ -46,16 +48,23 @@ pub(crate) struct Pushers {
     /// Whoever takes a delivery back asks them as well.
     pub(crate) turns: Turns,
     /// How each line stands, for whoever asks.
-    lines: Arc<Mutex<BTreeMap<ConnectorId, PushLine>>>,
+    lines: Arc<Mutex<BTreeMap<ConnectorId, Stands>>>,
+}
+
+/// How a line stands, and the bell that has it go on.
+#[derive(Debug)]
+struct Stands {
+    line: PushLine,
+    resume: Arc<Notify>,
 }
 
 impl Pushers {
     /// How each line stands, by connector.
     pub(crate) fn lines(&self) -> Vec<PushLine> {
-        self.stands().values().cloned().collect()
+        self.stands().values().map(|stands| stands.line.clone()).collect()
     }
 
-    fn stands(&self) -> MutexGuard<'_, BTreeMap<ConnectorId, PushLine>> {
+    fn stands(&self) -> MutexGuard<'_, BTreeMap<ConnectorId, Stands>> {
         self.lines.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -86,6 +95,13 @@ impl Spine {
             limits,
         };
         self.pushers.tasks.spawn(Arc::new(dispatch).run());
+    }
+
+    /// Has a far side that is left alone, or switched off, tried at once; false: nothing is pushed to this connector.
+    pub fn resume(&self, connector: &ConnectorId) -> bool {
+        let stands = self.pushers.stands();
+        let found = stands.get(connector);
+        found.inspect(|stands| stands.resume.notify_one()).is_some()
     }
 }
 

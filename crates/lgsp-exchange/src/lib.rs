@@ -27,6 +27,7 @@ mod scribe;
 mod seal;
 mod spine;
 mod standby;
+mod stranded;
 #[cfg(test)]
 mod tests;
 mod trace;
@@ -42,3 +43,4 @@ pub use redrive::{DeadLetter, RedriveError};
 pub use seal::SealError;
 pub use spine::{ImportError, Imported, Limits, Parts, Spine, StartError};
 pub use standby::{Warm, stand_by};
+pub use stranded::Waits;

@@ -30,6 +30,7 @@ use crate::refuse::RefusalBudget;
 use crate::scribe::{Inscribed, Scribe, WriteError};
 use crate::seal::{SealError, Sealer};
 use crate::standby::Warm;
+use crate::stranded::{Alarms, Waits};
 
 /// What a spine is made of; all of it opened by the executable.
 #[derive(Debug)]
@@ -66,6 +67,7 @@ pub struct Limits {
     pub seal_alarm_after: Duration,
     /// What was uploaded and never published is swept after so long.
     pub staging_keep: Duration,
+    pub waits: Waits,
 }
 
 /// Why a node cannot start.
@@ -121,6 +123,7 @@ pub struct Spine {
     late_since: Vec<Arc<AtomicU64>>,
     seal_stop_after: Duration,
     pub(crate) pushers: Pushers,
+    pub(crate) alarms: Alarms,
     tasks: TaskTracker,
     stop: CancellationToken,
 }
@@ -181,6 +184,7 @@ impl Spine {
             late_since,
             seal_stop_after: limits.seal_stop_after,
             pushers: Pushers::default(),
+            alarms: Alarms::default(),
             tasks,
             stop,
         });
@@ -230,6 +234,7 @@ impl Spine {
         }
         self.tasks
             .spawn(Arc::clone(self).watch(limits.seal_alarm_after, limits.staging_keep));
+        self.tasks.spawn(Arc::clone(self).watch_waiting(limits.waits));
         Ok(())
     }
 

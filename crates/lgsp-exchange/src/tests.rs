@@ -2,6 +2,7 @@
 
 mod dispatch;
 mod stage;
+mod stranded;
 mod tenure;
 mod withdraw;
 

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use lgsp_types::{
     AgencyView, Attachment, DeliveryState, Evidence, EvidenceKind, Fate, Fetched, Happened, Mark, MessageEvidence,
     NodeStatus, OpenDelivery, PushLine, Receipt, Role, SentDelivery, SentMessage, Tables, Trace, TracedAgency,
-    TracedDelivery, TracedEvent, TracedMessage, UnixMs, Withdrawal,
+    TracedDelivery, TracedEvent, TracedMessage, Uncollected, UnixMs, Withdrawal,
 };
 use prost_types::Timestamp;
 
@@ -226,6 +226,7 @@ pub fn write_status(status: &NodeStatus) -> operations::v1::GetStatusResponse {
         epoch: status.epoch,
         holder: status.holder.as_ref().map(ToString::to_string).unwrap_or_default(),
         pushes: status.pushes.iter().map(write_push_line).collect(),
+        uncollected: status.uncollected.iter().map(write_uncollected).collect(),
     }
 }
 
@@ -236,6 +237,16 @@ fn write_push_line(line: &PushLine) -> operations::v1::PushLine {
         waiting: line.waiting,
         left_alone: line.left_alone,
         last_failure: line.last_failure.as_ref().map(ToString::to_string).unwrap_or_default(),
+        switched_off: line.switched_off,
+    }
+}
+
+fn write_uncollected(uncollected: &Uncollected) -> operations::v1::Uncollected {
+    operations::v1::Uncollected {
+        connector: uncollected.connector.to_string(),
+        deliveries: uncollected.deliveries,
+        within_hours: uncollected.within_hours,
+        oldest_accepted_at: Some(write_time(UnixMs(uncollected.oldest_ms))),
     }
 }
 

@@ -97,7 +97,7 @@ pub struct Connector {
     /// Kind of the adapter: the name of its folder, e.g. `edxml-vxp`.
     pub adapter: PlainName,
     pub mode: Mode,
-    /// A pull delivery that waits longer than so many hours is an alarm; 1 to 8760. None: the node's default.
+    /// A pull delivery that waits longer than so many hours is an alarm; 1 to 8760. None: `exchange.collect_within_hours`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub collect_within_hours: Option<u32>,
     /// Of a push connector: the wait before each of its tries, in milliseconds; 1 to 16 waits of 0 to 86,400,000. None:

@@ -30,7 +30,7 @@ pub use id::{
 };
 pub use operations::{
     Happened, History, MessageEvidence, NodeStatus, Operations, PushLine, Tables, Trace, TracedAgency, TracedDelivery,
-    TracedEvent, TracedMessage,
+    TracedEvent, TracedMessage, Uncollected,
 };
 pub use ports::{
     AcknowledgeError, Acknowledged, Adapter, AgencyView, Answered, Arrivals, Cause, CheckError, ContentError,

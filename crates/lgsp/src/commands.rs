@@ -12,6 +12,7 @@ mod demo;
 mod ledger;
 mod rebuild;
 mod redrive;
+mod resume;
 mod secret;
 mod serve;
 mod status;
@@ -45,6 +46,8 @@ pub(crate) enum Command {
     Status(status::Status),
     /// Show dead letters, or give them another round of tries
     Redrive(redrive::Redrive),
+    /// Push to a far side again that is left alone, or was switched off
+    Resume(resume::Resume),
     /// Check a ledger offline, also beside a running node: every record, signature, rule and checkpoint
     Verify(verify::Verify),
     /// Make the store again from the ledger and compare it with the one in use
@@ -82,6 +85,7 @@ impl Command {
             Self::Trace(trace) => trace.run(),
             Self::Status(status) => status.run(),
             Self::Redrive(redrive) => redrive.run(),
+            Self::Resume(resume) => resume.run(),
             Self::Verify(verify) => verify.run(),
             Self::Rebuild(rebuild) => rebuild.run(),
             Self::Config(config) => config.run(),

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use lgsp_adapters::edxml_vxp::server::{BindError, Server, UnusableSecret};
 use lgsp_api::GatewaySettings;
-use lgsp_exchange::{ImportError, Limits, Parts, Spine, StartError, Warm, stand_by};
+use lgsp_exchange::{ImportError, Limits, Parts, Spine, StartError, Waits, Warm, stand_by};
 use lgsp_files::{Existing, write_whole};
 use lgsp_ledger::kafka::{Claimant, Kafka, Lease, LeaseError};
 use lgsp_ledger::{Ledger, Local, Lost, OpenError, Tenure};
@@ -392,6 +392,10 @@ fn limits(settings: &Settings) -> Limits {
         seal_stop_after: Duration::from_millis(settings.seal.stop_after_ms),
         seal_alarm_after: Duration::from_millis(settings.seal.alarm_after_ms),
         staging_keep: Duration::from_secs(u64::from(settings.objects.staging_keep_hours) * 3_600),
+        waits: Waits {
+            no_route_after: Duration::from_millis(settings.exchange.no_route_after_ms),
+            collect_within_hours: settings.exchange.collect_within_hours,
+        },
     }
 }
 

@@ -1,6 +1,6 @@
 //! What operators ask a running node: HTTP and JSON on a Unix socket that only the node's user can open.
 //!
-//! It serves `lgsp trace` and `lgsp redrive` until the gRPC service of operations takes its place.
+//! It serves `lgsp trace`, `lgsp redrive` and `lgsp resume` until the gRPC service of operations takes its place.
 
 use std::convert::Infallible;
 use std::fs::Permissions;
@@ -17,7 +17,7 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use lgsp_exchange::{RedriveError, Spine};
-use lgsp_types::{DeliveryId, MsgId, Operations};
+use lgsp_types::{ConnectorId, DeliveryId, MsgId, Operations};
 use serde_json::{Value, json};
 use thiserror::Error;
 use tokio::net::{UnixListener, UnixStream};
@@ -125,6 +125,17 @@ async fn answer(spine: &Spine, request: &Request<Incoming>) -> Response<Full<Byt
                 json!({"error": "post to /v1/redrive?query=<delivery id>"}),
             ),
         },
+        (&Method::POST, "/v1/resume") => match connector_id(request) {
+            Some(connector) if spine.resume(&connector) => (StatusCode::OK, json!({"connector": connector})),
+            Some(_) => (
+                StatusCode::NOT_FOUND,
+                json!({"error": "nothing is pushed to a connector of this name"}),
+            ),
+            None => (
+                StatusCode::BAD_REQUEST,
+                json!({"error": "post to /v1/resume?query=<connector>"}),
+            ),
+        },
         (&Method::GET, "/v1/tables") => match spine.tables().await {
             Ok(tables) => (StatusCode::OK, json!(tables)),
             Err(error) => (StatusCode::SERVICE_UNAVAILABLE, json!({"error": error.to_string()})),
@@ -135,7 +146,7 @@ async fn answer(spine: &Spine, request: &Request<Incoming>) -> Response<Full<Byt
         },
         _ => (
             StatusCode::NOT_FOUND,
-            json!({"error": "there are GET /v1/trace, /v1/evidence, /v1/dead-letters, /v1/tables and /v1/status, and POST /v1/redrive"}),
+            json!({"error": "there are GET /v1/trace, /v1/evidence, /v1/dead-letters, /v1/tables and /v1/status, and POST /v1/redrive and /v1/resume"}),
         ),
     };
     let mut response = Response::new(Full::new(Bytes::from(body.to_string())));
@@ -163,6 +174,10 @@ async fn redriven(spine: &Spine, id: DeliveryId) -> (StatusCode, Value) {
 
 fn delivery_id(request: &Request<Incoming>) -> Option<DeliveryId> {
     DeliveryId::parse(&query(request.uri().query().unwrap_or_default())?).ok()
+}
+
+fn connector_id(request: &Request<Incoming>) -> Option<ConnectorId> {
+    ConnectorId::parse(&query(request.uri().query().unwrap_or_default())?).ok()
 }
 
 fn message_id(request: &Request<Incoming>) -> Option<MsgId> {

@@ -115,6 +115,8 @@ pub(crate) struct Exchange {
     pub(crate) facts_waiting_max: usize,
     pub(crate) project_batch_max: usize,
     pub(crate) refusals_per_second_max: u32,
+    pub(crate) no_route_after_ms: u64,
+    pub(crate) collect_within_hours: u32,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -193,6 +195,18 @@ impl Settings {
                 self.exchange.refusals_per_second_max.into(),
                 1,
                 10_000,
+            ),
+            (
+                "exchange.no_route_after_ms",
+                self.exchange.no_route_after_ms,
+                1_000,
+                86_400_000,
+            ),
+            (
+                "exchange.collect_within_hours",
+                self.exchange.collect_within_hours.into(),
+                1,
+                8_760,
             ),
             ("seal.interval_ms", self.seal.interval_ms, 100, 60_000),
             ("seal.alarm_after_ms", self.seal.alarm_after_ms, 1_000, 600_000),

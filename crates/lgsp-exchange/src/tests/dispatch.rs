@@ -116,6 +116,13 @@ fn payload(text: &str) -> String {
 
 /// A stage whose push connectors go to a far side, and what that sees.
 async fn stage(answers: &[(&str, &[Pushed])]) -> (Stage, Arc<Far>, mpsc::Receiver<(String, u32)>) {
+    stage_with(answers, limits()).await
+}
+
+async fn stage_with(
+    answers: &[(&str, &[Pushed])],
+    limits: PushLimits,
+) -> (Stage, Arc<Far>, mpsc::Receiver<(String, u32)>) {
     let stage = Stage::open().await;
     stage.spine.import("push.toml", REGISTRY).await.unwrap();
     let (saw, seen) = mpsc::channel(1_024);
@@ -129,7 +136,7 @@ async fn stage(answers: &[(&str, &[Pushed])]) -> (Stage, Arc<Far>, mpsc::Receive
         asked: AtomicUsize::new(0),
         door: Semaphore::new(0),
     });
-    stage.spine.push_through(Arc::clone(&far) as Arc<dyn Adapter>, limits());
+    stage.spine.push_through(Arc::clone(&far) as Arc<dyn Adapter>, limits);
     (stage, far, seen)
 }
 
@@ -138,6 +145,7 @@ fn limits() -> PushLimits {
         tries_at_once_max: 4,
         answer_within: Duration::from_secs(10),
         probe_every: Duration::from_millis(20),
+        switch_off_after: Duration::from_secs(3_600),
     }
 }
 
@@ -379,10 +387,37 @@ async fn after_a_try_that_failed_the_receiver_may_have_it_and_it_cannot_be_taken
     for attempt in 1..=10 {
         assert_eq!(next(&mut seen).await, (payload("letter"), attempt));
     }
-    stage.until_left_alone().await;
+    stage.until_line(|line| line.left_alone && line.trying == 0).await;
     assert_eq!(taken_back(&stage, letter).await, (Fate::Tried, DeliveryState::Open));
     assert_eq!(taken_back(&stage, behind).await.0, Fate::Withdrawn);
     far.reachable.store(true, Ordering::Relaxed);
     assert_eq!(ended(&stage, letter).await.0, DeliveryState::Delivered);
+    stage.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_far_side_that_cannot_be_reached_for_too_long_is_switched_off_until_an_operator_resumes_it() {
+    let limits = PushLimits {
+        switch_off_after: Duration::from_millis(200),
+        ..limits()
+    };
+    let (stage, far, mut seen) = stage_with(&[], limits).await;
+    far.reachable.store(false, Ordering::Relaxed);
+    let letter = send(&stage, "H44.03", "k", "letter").await;
+    for attempt in 1..=10 {
+        assert_eq!(next(&mut seen).await, (payload("letter"), attempt));
+    }
+    stage.until_line(|line| line.switched_off).await;
+    // It is back, and nobody looks.
+    let asked = far.asked.load(Ordering::Relaxed);
+    far.reachable.store(true, Ordering::Relaxed);
+    tokio::time::sleep(limits.probe_every * 10).await;
+    assert_eq!(far.asked.load(Ordering::Relaxed), asked);
+    assert!(seen.try_recv().is_err(), "its deliveries wait, and cost no try");
+    assert!(!stage.spine.resume(&ConnectorId::parse("nobody").unwrap()));
+    assert!(stage.spine.resume(&ConnectorId::parse("three").unwrap()));
+    assert_eq!(next(&mut seen).await, (payload("letter"), 11));
+    assert_eq!(ended(&stage, letter).await, (DeliveryState::Delivered, None));
+    stage.until_line(|line| !line.switched_off && !line.left_alone).await;
     stage.close().await;
 }
