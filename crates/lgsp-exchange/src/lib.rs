@@ -36,7 +36,7 @@ mod watch;
 mod withdraw;
 
 pub use control::{ControlError, Ruling};
-pub use dispatch::PushLimits;
+pub use dispatch::{Blocks, PushLimits};
 pub use project::ProjectError;
 pub use rebuild::{Rebuilt, rebuild};
 pub use redrive::{DeadLetter, RedriveError};

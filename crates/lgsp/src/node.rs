@@ -233,7 +233,8 @@ async fn serve_on(
     info!(vxp, grpc = grpc_url, data_dir = %home.root().display(), "serving");
     let processes = grpc.as_ref().map(Grpc::adapters);
     let adapters = Adapters::new(spine, settings.webhook.clone(), home, objects, clock, processes);
-    spine.push_through(Arc::new(adapters), settings.push.limits());
+    // No contract says so yet: what follows a dead letter goes on.
+    spine.push_through(Arc::new(adapters), settings.push.limits(), Arc::new(|_| false));
     let ((), (), served) = tokio::join!(
         serve_facade(facade, stop.clone(), settings.stop_grace()),
         operations::serve(socket, Arc::clone(spine), stop.clone()),

@@ -24,6 +24,8 @@ const LOOK: u32 = 256;
 const LOOK_MAX: u32 = 8192;
 /// When to look, or try, again after trouble of our own.
 const AFTER_TROUBLE: Duration = Duration::from_secs(2);
+/// When to look again whether the dead letter before it was redriven.
+const BEHIND_DEAD_LETTER: Duration = Duration::from_secs(1);
 
 pub(super) struct Line {
     dispatch: Arc<Dispatch>,
@@ -260,6 +262,7 @@ impl Line {
         let wait = match became {
             Became::Ended { .. } | Became::Failed { wait: None, .. } => None,
             Became::Failed { wait: Some(wait), .. } | Became::Later { wait } => Some(wait),
+            Became::Blocked => Some(BEHIND_DEAD_LETTER),
             Became::Troubled => Some(AFTER_TROUBLE),
         };
         if let Some(wait) = wait {
@@ -285,7 +288,7 @@ impl Line {
                     self.leave_alone();
                 }
             }
-            Became::Ended { reached: false } | Became::Later { .. } | Became::Troubled => {}
+            Became::Ended { reached: false } | Became::Later { .. } | Became::Blocked | Became::Troubled => {}
         }
     }
 

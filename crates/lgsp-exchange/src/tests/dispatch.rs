@@ -8,13 +8,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use lgsp_types::{
-    Adapter, Answered, CheckError, ConnectorId, DeliveryId, DeliveryState, Exchange as _, Fate, Kind, MsgId, Push,
-    Pushed, Question, ReasonCode,
+    Adapter, Answered, CheckError, ConnectorId, ContractRef, DeliveryId, DeliveryState, Exchange as _, Fate, Kind,
+    MsgId, Push, Pushed, Question, ReasonCode,
 };
 use tokio::sync::{Semaphore, mpsc};
 
 use super::stage::{Stage, evidence, publish, written};
-use crate::{PushLimits, RedriveError};
+use crate::{Blocks, PushLimits, RedriveError};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -136,7 +136,9 @@ async fn stage_with(
         asked: AtomicUsize::new(0),
         door: Semaphore::new(0),
     });
-    stage.spine.push_through(Arc::clone(&far) as Arc<dyn Adapter>, limits);
+    stage
+        .spine
+        .push_through(Arc::clone(&far) as Arc<dyn Adapter>, limits, Arc::new(|_| false));
     (stage, far, seen)
 }
 
@@ -338,7 +340,9 @@ async fn after_a_restart_tries_are_counted_on_and_what_was_delivered_is_not_push
         .count();
     while seen.try_recv().is_ok() {}
     far.reachable.store(true, Ordering::Relaxed);
-    stage.spine.push_through(Arc::clone(&far) as Arc<dyn Adapter>, limits());
+    stage
+        .spine
+        .push_through(Arc::clone(&far) as Arc<dyn Adapter>, limits(), Arc::new(|_| false));
     let (text, attempt) = next(&mut seen).await;
     assert_eq!((text, attempt as usize), (payload("waiting"), before + 1));
     assert_eq!(ended(&stage, waiting).await.0, DeliveryState::Delivered);
@@ -419,5 +423,36 @@ async fn a_far_side_that_cannot_be_reached_for_too_long_is_switched_off_until_an
     assert_eq!(next(&mut seen).await, (payload("letter"), 11));
     assert_eq!(ended(&stage, letter).await, (DeliveryState::Delivered, None));
     stage.until_line(|line| !line.switched_off && !line.left_alone).await;
+    stage.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_a_contract_blocks_what_follows_a_dead_letter_waits_until_that_was_redriven() {
+    let (stage, far, mut seen) = stage(&[("poison", &[again(), again(), again()])]).await;
+    let stage = stage.reopen().await;
+    let blocks: Blocks = Arc::new(|contract: &ContractRef| contract.name() == "vn.lgsp.document");
+    stage
+        .spine
+        .push_through(Arc::clone(&far) as Arc<dyn Adapter>, limits(), blocks);
+    let poison = send(&stage, "H44.04", "k", "poison").await;
+    let behind = send(&stage, "H44.04", "k", "behind").await;
+    assert_eq!(ended(&stage, poison).await.0, DeliveryState::DeadLettered);
+    let other = send(&stage, "H44.04", "other", "other").await;
+    assert_eq!(
+        ended(&stage, other).await.0,
+        DeliveryState::Delivered,
+        "another key waits for nobody"
+    );
+    let came = async |seen: &mut mpsc::Receiver<(String, u32)>| next(seen).await.0;
+    let mut before = Vec::new();
+    for _ in 0..4 {
+        before.push(came(&mut seen).await);
+    }
+    assert!(!before.contains(&payload("behind")), "{before:?}");
+    let dead = stage.spine.dead_letters().await.unwrap().remove(0);
+    stage.spine.redrive(dead.delivery).await.unwrap();
+    assert_eq!(came(&mut seen).await, payload("poison"));
+    assert_eq!(came(&mut seen).await, payload("behind"));
+    assert_eq!(ended(&stage, behind).await.0, DeliveryState::Delivered);
     stage.close().await;
 }

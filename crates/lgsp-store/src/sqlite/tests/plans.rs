@@ -7,7 +7,7 @@ use crate::sqlite::pool::{self, Access};
 use crate::sqlite::{list, read, report, search};
 
 /// Every question that a store is asked.
-const QUESTIONS: [&str; 21] = [
+const QUESTIONS: [&str; 22] = [
     read::ACCEPTED,
     read::MESSAGE,
     read::DOCUMENTS,
@@ -20,6 +20,7 @@ const QUESTIONS: [&str; 21] = [
     list::PLACES,
     list::LISTED,
     list::PLACE,
+    list::DEAD_BEFORE,
     list::SET_MARK,
     search::NAMING,
     search::RELATIONS,
