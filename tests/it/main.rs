@@ -43,3 +43,7 @@ mod streaming;
 mod support;
 #[cfg(test)]
 mod tidy;
+#[cfg(test)]
+mod webhook;
+#[cfg(test)]
+mod withdraw;

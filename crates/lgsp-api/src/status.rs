@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use lgsp_types::{
     AcknowledgeError, ContentError, FetchError, PublishError, ReasonCode, Refusal, Unavailable, UploadError,
+    WithdrawError,
 };
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt as _};
@@ -119,6 +120,21 @@ impl ToStatus for AcknowledgeError {
     fn status(&self) -> Status {
         match self {
             Self::NotFound => no_delivery(),
+            Self::Unknown => outcome_unknown(),
+            Self::Unavailable(error) => error.status(),
+        }
+    }
+}
+
+impl ToStatus for WithdrawError {
+    fn status(&self) -> Status {
+        match self {
+            Self::NotFound => not_found(&Refusal::new(
+                NOT_FOUND,
+                "message_id",
+                "this system sent no such message, or not to this addressee",
+                "give the id of a receipt, and a code that stands in the message",
+            )),
             Self::Unknown => outcome_unknown(),
             Self::Unavailable(error) => error.status(),
         }

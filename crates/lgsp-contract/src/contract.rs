@@ -83,6 +83,8 @@ pub(crate) struct Settings {
     pub(crate) title: Title,
     pub(crate) compatibility: Compatibility,
     #[serde(default)]
+    after_dead_letter: AfterDeadLetter,
+    #[serde(default)]
     pub(crate) rules: BTreeMap<Rule, Weight>,
     /// Fields in which words are searched, the one that stands for all of it first; JSON pointers, `*` is every item of a list.
     #[serde(default)]
@@ -108,6 +110,17 @@ pub(crate) enum Compatibility {
     Backward,
     /// Nothing: this version breaks with the earlier ones on purpose.
     None,
+}
+
+/// What becomes of the messages that follow a dead letter in its order. Source: exchange.md section 2.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum AfterDeadLetter {
+    /// They go on, as documents do: each stands for itself.
+    #[default]
+    Continue,
+    /// They wait until it was redriven, as steps that build on each other must.
+    Block,
 }
 
 /// One version of a contract.
@@ -153,6 +166,12 @@ impl Contract {
     #[must_use]
     pub fn reference(&self) -> &ContractRef {
         &self.reference
+    }
+
+    /// Whether what follows a dead letter in its order waits until that was redriven.
+    #[must_use]
+    pub fn blocks(&self) -> bool {
+        self.settings.after_dead_letter == AfterDeadLetter::Block
     }
 
     #[must_use]

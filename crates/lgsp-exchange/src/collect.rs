@@ -82,7 +82,7 @@ impl Spine {
 
     /// Waits for the projection to reach what this node wrote, so that whoever was answered "accepted" finds it listed.
     /// Where the projection itself waits, for room or for an operator, the list is what is known.
-    async fn caught_up(&self) {
+    pub(crate) async fn caught_up(&self) {
         if timeout(LIST_PATIENCE, self.projection.caught_up()).await.is_err() {
             debug!("a list does not wait for the projection any longer");
         }

@@ -4,6 +4,7 @@
 mod line;
 mod schedule;
 mod tried;
+mod turn;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,8 +12,8 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use lgsp_registry::Pushing;
-use lgsp_types::{Adapter, ConnectorId, DocumentDate, PushLine};
-use tokio::sync::watch;
+use lgsp_types::{Adapter, ConnectorId, ContractRef, DocumentDate, PushLine};
+use tokio::sync::{Notify, watch};
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -21,6 +22,7 @@ use tracing::info;
 use crate::control::Ruling;
 use crate::spine::Spine;
 use line::Line;
+use turn::Turns;
 
 /// A change of the rules is seen within it, even if nothing arrives.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
@@ -34,6 +36,8 @@ pub struct PushLimits {
     pub answer_within: Duration,
     /// How often a far side that is left alone is asked whether it can be reached.
     pub probe_every: Duration,
+    /// One that could not be reached for so long is not asked any more, until an operator resumes it (reliability.md G5).
+    pub switch_off_after: Duration,
 }
 
 /// Tries under way, and the word that no more begin.
@@ -41,17 +45,26 @@ pub struct PushLimits {
 pub(crate) struct Pushers {
     tasks: TaskTracker,
     stop: CancellationToken,
+    /// Whoever takes a delivery back asks them as well.
+    pub(crate) turns: Turns,
     /// How each line stands, for whoever asks.
-    lines: Arc<Mutex<BTreeMap<ConnectorId, PushLine>>>,
+    lines: Arc<Mutex<BTreeMap<ConnectorId, Stands>>>,
+}
+
+/// How a line stands, and the bell that has it go on.
+#[derive(Debug)]
+struct Stands {
+    line: PushLine,
+    resume: Arc<Notify>,
 }
 
 impl Pushers {
     /// How each line stands, by connector.
     pub(crate) fn lines(&self) -> Vec<PushLine> {
-        self.stands().values().cloned().collect()
+        self.stands().values().map(|stands| stands.line.clone()).collect()
     }
 
-    fn stands(&self) -> MutexGuard<'_, BTreeMap<ConnectorId, PushLine>> {
+    fn stands(&self) -> MutexGuard<'_, BTreeMap<ConnectorId, Stands>> {
         self.lines.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -68,20 +81,32 @@ struct Dispatch {
     spine: Arc<Spine>,
     adapter: Arc<dyn Adapter>,
     limits: PushLimits,
+    blocks: Blocks,
 }
+
+/// Whether deliveries of a contract wait behind a dead letter of their order key; else they go on (exchange.md section 2).
+pub type Blocks = Arc<dyn Fn(&ContractRef) -> bool + Send + Sync>;
 
 /// The line of each connector, told of what goes to it; one whose sender is gone ends.
 type Lines = HashMap<ConnectorId, watch::Sender<Pushing>>;
 
 impl Spine {
     /// Begins to push through `adapter`, until the node stops.
-    pub fn push_through(self: &Arc<Self>, adapter: Arc<dyn Adapter>, limits: PushLimits) {
+    pub fn push_through(self: &Arc<Self>, adapter: Arc<dyn Adapter>, limits: PushLimits, blocks: Blocks) {
         let dispatch = Dispatch {
             spine: Arc::clone(self),
             adapter,
             limits,
+            blocks,
         };
         self.pushers.tasks.spawn(Arc::new(dispatch).run());
+    }
+
+    /// Has a far side that is left alone, or switched off, tried at once; false: nothing is pushed to this connector.
+    pub fn resume(&self, connector: &ConnectorId) -> bool {
+        let stands = self.pushers.stands();
+        let found = stands.get(connector);
+        found.inspect(|stands| stands.resume.notify_one()).is_some()
     }
 }
 

@@ -36,19 +36,21 @@ mod scribe;
 mod seal;
 mod spine;
 mod standby;
+mod stranded;
 #[cfg(test)]
 mod tests;
 mod trace;
 mod upload;
 mod valid;
 mod watch;
+mod withdraw;
 
 pub use chronicle::{ChangedObject, Event, Made};
 pub use configure::{ImportError, Imported, LeftObject, Planned};
 pub use contracts::ContractsError;
 pub use control::{ControlError, Ruling};
 pub use deadlines::Deadlines;
-pub use dispatch::PushLimits;
+pub use dispatch::{Blocks, PushLimits};
 pub use documents::{SEARCH_INVALID, SearchError};
 pub use project::ProjectError;
 pub use rebuild::{Rebuilt, rebuild};
@@ -56,3 +58,4 @@ pub use redrive::{DeadLetter, RedriveError};
 pub use seal::SealError;
 pub use spine::{Limits, Parts, Spine, StartError};
 pub use standby::{Warm, stand_by};
+pub use stranded::Waits;

@@ -5,6 +5,7 @@ use serde::Serialize;
 use thiserror::Error;
 
 use crate::spine::{Spine, unavailable};
+use crate::stranded::NO_ROUTE;
 
 /// Most dead letters in one answer.
 const LISTED_MAX: u32 = 1_000;
@@ -24,6 +25,8 @@ pub struct DeadLetter {
     pub agency: AgencyId,
     /// Empty if its fact named none.
     pub reason: String,
+    /// Of `NO_ROUTE`: at which agency the way ends now, and why; empty: there is one again, so redrive it.
+    pub no_route: String,
     /// 0 until it is redriven for the first time.
     pub generation: u32,
     /// Ledger time at which it became one, ISO 8601 with +07:00.
@@ -66,6 +69,12 @@ impl Spine {
                 contract: message.contract.to_string(),
                 from: message.from_written.to_string(),
                 to: row.written.to_string(),
+                no_route: match &row.reason {
+                    Some(reason) if *reason == NO_ROUTE => self.no_route(&row.addressee.agency),
+                    Some(_) | None => None,
+                }
+                .map(|why| why.to_string())
+                .unwrap_or_default(),
                 agency: row.addressee.agency,
                 reason: row.reason.map(|reason| reason.as_str().to_owned()).unwrap_or_default(),
                 generation: row.generation,

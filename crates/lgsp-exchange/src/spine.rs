@@ -11,10 +11,10 @@ use lgsp_audit::{NoteKey, Record, VerifierKey};
 use lgsp_ledger::{Entry, Ledger, ReadLimit, Tenure};
 use lgsp_store::{Objects, Position, Store};
 use lgsp_types::{
-    Accepted, AcknowledgeError, Acknowledged, Actor, AgencyId, AgencyView, Arrivals, Caller, Cause, Clock, DeliveryId,
-    DocumentDate, EventId, Evidence, Exchange, Fact, FetchError, Fetched, IdKey, KeyEvent, KeyUse, Kind, MsgId,
-    OpenDelivery, OpenQuery, Outcome, Publish, PublishError, Receipt, Rejection, SentMessage, SystemId, SystemView,
-    Unavailable, Upload, UploadError, What,
+    Accepted, AcknowledgeError, Acknowledged, Actor, AgencyCode, AgencyId, AgencyView, Arrivals, Caller, Cause, Clock,
+    DeliveryId, DocumentDate, EventId, Evidence, Exchange, Fact, FetchError, Fetched, IdKey, KeyEvent, KeyUse, Kind,
+    MsgId, OpenDelivery, OpenQuery, Outcome, Publish, PublishError, Receipt, Rejection, SentMessage, SystemId,
+    SystemView, Unavailable, Upload, UploadError, What, WithdrawError, Withdrawal,
 };
 use thiserror::Error;
 use tokio_util::sync::CancellationToken;
@@ -30,6 +30,7 @@ use crate::refuse::RefusalBudget;
 use crate::scribe::{Inscribed, Scribe, WriteError};
 use crate::seal::{SealError, Sealer};
 use crate::standby::Warm;
+use crate::stranded::{Alarms, Waits};
 use crate::valid::PayloadCheck;
 
 /// What a spine is made of; all of it opened by the executable.
@@ -68,6 +69,7 @@ pub struct Limits {
     pub seal_alarm_after: Duration,
     /// What was uploaded and never published is swept after so long.
     pub staging_keep: Duration,
+    pub waits: Waits,
 }
 
 /// Why a node cannot start.
@@ -103,6 +105,7 @@ pub struct Spine {
     seal_stop_after: Duration,
     pub(crate) pushers: Pushers,
     pub(crate) deadlines: Deadlines,
+    pub(crate) alarms: Alarms,
     tasks: TaskTracker,
     stop: CancellationToken,
 }
@@ -165,6 +168,7 @@ impl Spine {
             seal_stop_after: limits.seal_stop_after,
             pushers: Pushers::default(),
             deadlines: parts.deadlines,
+            alarms: Alarms::default(),
             tasks,
             stop,
         });
@@ -215,6 +219,7 @@ impl Spine {
         }
         self.tasks
             .spawn(Arc::clone(self).watch(limits.seal_alarm_after, limits.staging_keep));
+        self.tasks.spawn(Arc::clone(self).watch_waiting(limits.waits));
         Ok(())
     }
 
@@ -410,6 +415,19 @@ impl Exchange for Spine {
 
     async fn sent(&self, caller: &Caller, message: MsgId) -> Result<Option<SentMessage>, Unavailable> {
         self.while_held(self.sent_by(caller, message)).await
+    }
+
+    async fn withdraw(
+        &self,
+        caller: &Caller,
+        message: MsgId,
+        to: Option<AgencyCode>,
+    ) -> Result<Vec<Withdrawal>, WithdrawError> {
+        self.held()?;
+        let withdrawals = self.withdraw_for(caller, message, to.as_ref()).await?;
+        // It may be in the ledger, and what came between is not known here.
+        self.held().map_err(|_| WithdrawError::Unknown)?;
+        Ok(withdrawals)
     }
 
     fn arrivals(&self) -> Arrivals {

@@ -4,7 +4,9 @@ mod configure;
 mod dispatch;
 mod documents;
 mod stage;
+mod stranded;
 mod tenure;
+mod withdraw;
 
 use futures_util::StreamExt as _;
 use lgsp_audit::{Receipt as ReceiptNote, TlogProof};

@@ -157,6 +157,7 @@ impl Operations for Spine {
             epoch: self.tenure().epoch(),
             holder: self.tenure().holds().then(|| self.scribe.node().id),
             pushes: self.pushers.lines(),
+            uncollected: self.alarms.uncollected(),
         })
     }
 }

@@ -2,10 +2,14 @@
 //!
 //! All of it blocks for as long as the disk takes.
 
+mod secret;
+
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
+
+pub use secret::{SecretError, read_secret};
 
 /// Any access for anybody but the owner.
 const OTHERS: u32 = 0o077;

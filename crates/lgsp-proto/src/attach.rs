@@ -15,16 +15,16 @@ use lgsp_types::Refusal;
 use thiserror::Error;
 
 pub use answers::{read_adapter_answer, write_opened, write_sent_message};
-pub use back::{read_content, read_opened, read_receipt, read_sent_message, read_uploaded};
+pub use back::{read_content, read_opened, read_receipt, read_sent_message, read_uploaded, read_withdrawals};
 pub use calls::{
     read_acknowledge, read_message_call, read_open, read_publish, read_reject, write_acknowledge, write_get_message,
-    write_open, write_publish, write_reject,
+    write_open, write_publish, write_reject, write_withdraw,
 };
 
 pub use failures::{
     read_acknowledge_failure, read_content_failure, read_fetch_failure, read_publish_failure, read_unavailable,
-    read_upload_failure, write_acknowledge_failure, write_content_failure, write_fetch_failure, write_publish_failure,
-    write_refused, write_unavailable, write_upload_failure,
+    read_upload_failure, read_withdraw_failure, write_acknowledge_failure, write_content_failure, write_fetch_failure,
+    write_publish_failure, write_refused, write_unavailable, write_upload_failure, write_withdraw_failure,
 };
 pub use pushes::{Said, read_ask, read_deliver, write_answered, write_ask, write_checked, write_deliver, write_pushed};
 pub use views::{AgenciesOf, ViewOf, read_view, write_view};

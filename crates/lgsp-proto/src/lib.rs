@@ -17,18 +17,20 @@ pub use attach::{
     AgenciesOf, Garbled, Said, ViewOf, read_acknowledge, read_acknowledge_failure, read_adapter_answer, read_ask,
     read_content, read_content_failure, read_deliver, read_fetch_failure, read_message_call, read_open, read_opened,
     read_publish, read_publish_failure, read_receipt, read_reject, read_sent_message, read_unavailable,
-    read_upload_failure, read_uploaded, read_view, write_acknowledge, write_acknowledge_failure, write_answered,
-    write_ask, write_checked, write_content_failure, write_deliver, write_fetch_failure, write_get_message, write_open,
-    write_opened, write_publish, write_publish_failure, write_pushed, write_refused, write_reject, write_sent_message,
-    write_unavailable, write_upload_failure, write_view,
+    read_upload_failure, read_uploaded, read_view, read_withdraw_failure, read_withdrawals, write_acknowledge,
+    write_acknowledge_failure, write_answered, write_ask, write_checked, write_content_failure, write_deliver,
+    write_fetch_failure, write_get_message, write_open, write_opened, write_publish, write_publish_failure,
+    write_pushed, write_refused, write_reject, write_sent_message, write_unavailable, write_upload_failure, write_view,
+    write_withdraw, write_withdraw_failure,
 };
 pub use read::{
     Sent, UploadStart, read_contract_name, read_day, read_delivery_id, read_list_query, read_message, read_message_id,
-    read_outcome, read_trace_query, read_upload_start,
+    read_outcome, read_trace_query, read_upload_start, read_withdraw,
 };
 pub use write::{
     write_agency, write_attachment, write_content, write_evidence, write_followed, write_mark, write_receipt,
     write_sent, write_state, write_status, write_summary, write_tables, write_tailed, write_time, write_trace,
+    write_withdrawals,
 };
 
 /// Every file of proto/ that a client may ask for by reflection.

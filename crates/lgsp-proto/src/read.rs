@@ -391,6 +391,24 @@ pub fn read_outcome(
     }
 }
 
+/// Reads which message is to be taken back, and from whom; none: from all.
+///
+/// # Errors
+/// Every field that is wrong.
+pub fn read_withdraw(request: &v1::WithdrawRequest) -> Result<(MsgId, Option<AgencyCode>), Vec<Refusal>> {
+    let mut wrong = Wrong::default();
+    let message = wrong.take(read_message_id(&request.message_id, "message_id"));
+    let mend = "write an agency code, as in `000.00.11.H62` or `H62.11`, or nothing";
+    let to = match request.to.as_str() {
+        "" => None,
+        code => wrong.keep("to", AgencyCode::parse(code), mend),
+    };
+    match message {
+        Some(message) if wrong.0.is_empty() => Ok((message, to)),
+        _ => Err(wrong.0),
+    }
+}
+
 /// How an upload begins.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UploadStart {

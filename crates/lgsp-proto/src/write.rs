@@ -2,9 +2,9 @@
 
 use bytes::Bytes;
 use lgsp_types::{
-    AgencyView, Attachment, DeliveryState, Evidence, EvidenceKind, Fetched, Happened, Mark, MessageEvidence,
+    AgencyView, Attachment, DeliveryState, Evidence, EvidenceKind, Fate, Fetched, Happened, Mark, MessageEvidence,
     NodeStatus, OpenDelivery, PushLine, Receipt, Role, SentDelivery, SentMessage, Tables, Trace, TracedAgency,
-    TracedDelivery, TracedEvent, TracedMessage, UnixMs,
+    TracedDelivery, TracedEvent, TracedMessage, Uncollected, UnixMs, Withdrawal,
 };
 use prost_types::Timestamp;
 
@@ -66,6 +66,25 @@ fn write_sent_delivery(delivery: &SentDelivery) -> v1::get_message_response::Del
         reason: delivery.reason.as_ref().map(ToString::to_string).unwrap_or_default(),
         mark: delivery.mark.map_or(v1::Mark::Unspecified, write_mark).into(),
         changed_at: Some(write_time(delivery.changed_ms)),
+    }
+}
+
+#[must_use]
+pub fn write_withdrawals(withdrawals: &[Withdrawal]) -> v1::WithdrawResponse {
+    use v1::withdraw_response::{Delivery, Outcome};
+    let deliveries = withdrawals.iter().map(|withdrawal| Delivery {
+        delivery_id: withdrawal.delivery.to_string(),
+        to: withdrawal.to.to_string(),
+        outcome: match withdrawal.fate {
+            Fate::Withdrawn => Outcome::Withdrawn,
+            Fate::Tried => Outcome::Tried,
+            Fate::TooLate => Outcome::TooLate,
+        }
+        .into(),
+        state: write_state(withdrawal.state).into(),
+    });
+    v1::WithdrawResponse {
+        deliveries: deliveries.collect(),
     }
 }
 
@@ -207,6 +226,7 @@ pub fn write_status(status: &NodeStatus) -> operations::v1::GetStatusResponse {
         epoch: status.epoch,
         holder: status.holder.as_ref().map(ToString::to_string).unwrap_or_default(),
         pushes: status.pushes.iter().map(write_push_line).collect(),
+        uncollected: status.uncollected.iter().map(write_uncollected).collect(),
     }
 }
 
@@ -217,6 +237,16 @@ fn write_push_line(line: &PushLine) -> operations::v1::PushLine {
         waiting: line.waiting,
         left_alone: line.left_alone,
         last_failure: line.last_failure.as_ref().map(ToString::to_string).unwrap_or_default(),
+        switched_off: line.switched_off,
+    }
+}
+
+fn write_uncollected(uncollected: &Uncollected) -> operations::v1::Uncollected {
+    operations::v1::Uncollected {
+        connector: uncollected.connector.to_string(),
+        deliveries: uncollected.deliveries,
+        within_hours: uncollected.within_hours,
+        oldest_accepted_at: Some(write_time(UnixMs(uncollected.oldest_ms))),
     }
 }
 

@@ -5,6 +5,7 @@ use std::fmt;
 
 use lgsp_types::{
     AdapterId, AgencyCode, AgencyId, CodePattern, ConnectorId, ContractRef, DocumentDate, NameError, Scheme, SystemId,
+    Url,
 };
 use serde::{Deserialize, Serialize};
 
@@ -97,13 +98,17 @@ pub struct Connector {
     /// Kind of the adapter: the name of its folder, e.g. `edxml-vxp`.
     pub adapter: PlainName,
     pub mode: Mode,
-    /// A pull delivery that waits longer than so many hours is an alarm; 1 to 8760. None: the node's default.
+    /// A pull delivery that waits longer than so many hours is an alarm; 1 to 8760. None: `exchange.collect_within_hours`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub collect_within_hours: Option<u32>,
     /// Of a push connector: the wait before each of its tries, in milliseconds; 1 to 16 waits of 0 to 86,400,000. None:
     /// 0, 5 s, 30 s, 2 min, 10 min, 30 min, 1 h, 2 h, 4 h, then 8 h seven times (reliability.md G5).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub retry_waits_ms: Vec<u64>,
+    /// Of a push connector: where its adapter calls the far side, if that is an HTTP service. It is no secret: nothing that is
+    /// belongs into its query.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<Url>,
     /// The agencies it receives for, at most 1000; none: those its system speaks for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub receives_for: Vec<CodePattern>,

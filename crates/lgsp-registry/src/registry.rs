@@ -130,6 +130,19 @@ impl Registry {
         self.systems.get(system).map(|system| system.agency.clone())
     }
 
+    /// A connector, whether its system is active or not.
+    #[must_use]
+    pub fn connector(&self, id: &ConnectorId) -> Option<&Connector> {
+        self.connectors.get(id).map(Arc::as_ref)
+    }
+
+    /// Name of a system's secret under the secrets folder, if it has one.
+    #[must_use]
+    pub fn secret_of(&self, system: &SystemId) -> Option<String> {
+        let secret = self.systems.get(system)?.secret_ref.clone();
+        secret.map(String::from)
+    }
+
     /// What an adapter may know of a system; none if it is unknown or not active now.
     #[must_use]
     pub fn system(&self, id: &SystemId, now: UnixMs) -> Option<SystemView> {

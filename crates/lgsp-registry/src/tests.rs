@@ -102,6 +102,7 @@ fn any_connector() -> impl Strategy<Value = Object> {
             mode: if pulls { Mode::Pull } else { Mode::Push },
             collect_within_hours: None,
             retry_waits_ms: Vec::new(),
+            url: None,
             receives_for,
         }))
     })

@@ -25,7 +25,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use lgsp_types::{AgencyId, DeliveryId, Digest, Mark, MsgId, OpenDelivery, OpenQuery, UnixMs};
+use lgsp_types::{AgencyId, DeliveryId, Digest, Mark, MsgId, OpenDelivery, OpenQuery, OrderKey, UnixMs};
 use rusqlite::Connection;
 use tokio::task::spawn_blocking;
 use tracing::warn;
@@ -186,6 +186,12 @@ impl Store for SqliteStore {
     async fn open_deliveries(&self, agencies: &[AgencyId], query: &OpenQuery) -> Result<Vec<OpenDelivery>, StoreError> {
         let (agencies, query) = (agencies.to_vec(), query.clone());
         self.read(move |connection| list::open_deliveries(connection, &agencies, &query))
+            .await
+    }
+
+    async fn dead_before(&self, delivery: DeliveryId, order: &OrderKey) -> Result<bool, StoreError> {
+        let order = order.clone();
+        self.read(move |connection| list::dead_before(connection, delivery, &order))
             .await
     }
 

@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 
 use async_trait::async_trait;
-use lgsp_types::{AgencyId, Cause, DeliveryId, Digest, Mark, MsgId, OpenDelivery, OpenQuery, UnixMs};
+use lgsp_types::{AgencyId, Cause, DeliveryId, Digest, Mark, MsgId, OpenDelivery, OpenQuery, OrderKey, UnixMs};
 use thiserror::Error;
 
 use crate::rows::{
@@ -58,6 +58,12 @@ pub trait Store: Send + Sync + Debug {
     /// # Errors
     /// [`StoreError`].
     async fn open_deliveries(&self, agencies: &[AgencyId], query: &OpenQuery) -> Result<Vec<OpenDelivery>, StoreError>;
+
+    /// Whether an earlier delivery of this order, that of `delivery`, is a dead letter.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn dead_before(&self, delivery: DeliveryId, order: &OrderKey) -> Result<bool, StoreError>;
 
     /// Puts a soft mark in the place of the one before; false: there is no such delivery.
     ///

@@ -14,6 +14,7 @@ mod receipt;
 mod roster;
 mod system;
 mod time;
+mod url;
 
 pub use agency::{AgencyCode, AgencyCodeError, AgencyId, CodePattern, Scheme};
 pub use calendar::{Calendar, Hours, HoursError};
@@ -32,16 +33,17 @@ pub use id::{
 pub use operations::{
     DocumentQuery, FoundDocument, FoundDocuments, Happened, History, MessageEvidence, NodeStatus, Operations, PushLine,
     Tables, Trace, TracedAgency, TracedDelivery, TracedDocument, TracedDuty, TracedEvent, TracedMessage, TracedSaying,
-    TracedStand,
+    TracedStand, Uncollected,
 };
 pub use ports::{
     AcknowledgeError, Acknowledged, Adapter, AgencyView, Answered, Arrivals, Cause, CheckError, ContentError,
-    ContentStream, DeliveryState, Exchange, FetchError, Fetched, Mark, ObjectReader, OpenDelivery, OpenQuery, OrderKey,
-    Outcome, PublishError, Push, Pushed, Question, Rejection, SentDelivery, SentMessage, SystemView, Unavailable,
-    Upload, UploadError,
+    ContentStream, DeliveryState, Exchange, Fate, FetchError, Fetched, Mark, ObjectReader, OpenDelivery, OpenQuery,
+    OrderKey, Outcome, PublishError, Push, Pushed, Question, Rejection, SentDelivery, SentMessage, SystemView,
+    Unavailable, Upload, UploadError, WithdrawError, Withdrawal,
 };
 pub use reason::{ReasonCode, ReasonCodeError, Refusal};
 pub use receipt::Receipt;
 pub use roster::Roster;
 pub use system::{AdapterId, Caller, ConnectorId, GrantId, NameError, SystemId};
 pub use time::{Clock, DateError, DocumentDate, DocumentTime, UnixMs, VN_OFFSET_SECONDS};
+pub use url::{Url, UrlError};

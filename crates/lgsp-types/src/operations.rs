@@ -303,6 +303,8 @@ pub struct NodeStatus {
     pub holder: Option<SystemId>,
     /// Every push connector of this moment, by id.
     pub pushes: Vec<PushLine>,
+    /// Every pull connector at which deliveries wait longer than they should, by id.
+    pub uncollected: Vec<Uncollected>,
 }
 
 /// How deliveries to one push connector stand.
@@ -317,4 +319,19 @@ pub struct PushLine {
     pub left_alone: bool,
     /// Why the last try failed that did; none since the node started.
     pub last_failure: Option<ReasonCode>,
+    /// It could not be reached for too long: it is not even asked, until an operator resumes it.
+    pub switched_off: bool,
+}
+
+/// Deliveries that nobody fetches: an alarm, and never an end.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Uncollected {
+    pub connector: ConnectorId,
+    /// At most 10,000.
+    pub deliveries: u32,
+    pub within_hours: u32,
+    /// When the oldest of them was accepted.
+    pub oldest_ms: u64,
+    /// The same moment, ISO 8601 with +07:00.
+    pub oldest: String,
 }

@@ -89,6 +89,18 @@ pub trait Exchange: Send + Sync + Debug {
     /// [`Unavailable`].
     async fn sent(&self, caller: &Caller, message: MsgId) -> Result<Option<SentMessage>, Unavailable>;
 
+    /// Takes a message that this caller sent back from one addressee, or from all, where nobody has had it; one answer for
+    /// each. The same call again is the same answer.
+    ///
+    /// # Errors
+    /// [`WithdrawError`].
+    async fn withdraw(
+        &self,
+        caller: &Caller,
+        message: MsgId,
+        to: Option<AgencyCode>,
+    ) -> Result<Vec<Withdrawal>, WithdrawError>;
+
     /// Says each time that lists of open deliveries may have grown since it was last asked; ends with the node.
     ///
     /// Ask for it before the first list, so that nothing falls between the two.
@@ -187,6 +199,41 @@ pub struct SentDelivery {
     pub reason: Option<ReasonCode>,
     pub mark: Option<Mark>,
     pub changed_ms: UnixMs,
+}
+
+/// What became of taking one delivery back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Withdrawal {
+    pub delivery: DeliveryId,
+    /// As the sender wrote it.
+    pub to: AgencyCode,
+    pub fate: Fate,
+    /// Where it stands now.
+    pub state: DeliveryState,
+}
+
+/// Whether a delivery was taken back in time (exchange.md section 6).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// Nobody has had it, and nobody will.
+    Withdrawn,
+    /// It is being pushed, or was: the receiver may have it.
+    Tried,
+    /// It was collected or delivered, or is a dead letter.
+    TooLate,
+}
+
+/// Why it is not told what became of a withdrawal.
+#[derive(Debug, Error)]
+pub enum WithdrawError {
+    /// This caller sent no such message, or not to this addressee; another's is not told from none.
+    #[error("the caller sent no such message to this addressee")]
+    NotFound,
+    /// Perhaps taken back: ask again.
+    #[error("it is not known whether the withdrawal was recorded")]
+    Unknown,
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
 }
 
 /// Which open deliveries.

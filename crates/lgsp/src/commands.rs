@@ -13,6 +13,7 @@ mod ledger;
 mod rebuild;
 mod redrive;
 mod registry;
+mod resume;
 mod rights;
 mod search;
 mod secret;
@@ -57,6 +58,8 @@ pub(crate) enum Command {
     WhoMay(rights::WhoMay),
     /// Tell whether a message would be let in, and why not
     Allowed(rights::Allowed),
+    /// Push to a far side again that is left alone, or was switched off
+    Resume(resume::Resume),
     /// Check a ledger offline, also beside a running node: every record, signature, rule and checkpoint
     Verify(verify::Verify),
     /// Make the store again from the ledger and compare it with the one in use
@@ -79,6 +82,8 @@ pub(crate) enum Command {
     Publish(client::Publish),
     /// Take what waits for you at a node, and acknowledge it
     Receive(client::Receive),
+    /// Take a message that you sent back from whoever has not had it
+    Withdraw(client::Withdraw),
     /// Follow what is written at a node, or what becomes of your messages
     Tail(client::Tail),
 }
@@ -96,6 +101,7 @@ impl Command {
             Self::Registry(registry) => registry.run(),
             Self::WhoMay(who_may) => who_may.run(),
             Self::Allowed(allowed) => allowed.run(),
+            Self::Resume(resume) => resume.run(),
             Self::Verify(verify) => verify.run(),
             Self::Rebuild(rebuild) => rebuild.run(),
             Self::Config(config) => config.run(),
@@ -107,6 +113,7 @@ impl Command {
             Self::Send(send) => send.run(),
             Self::Publish(publish) => publish.run(),
             Self::Receive(receive) => receive.run(),
+            Self::Withdraw(withdraw) => withdraw.run(),
             Self::Tail(tail) => tail.run(),
         }
     }

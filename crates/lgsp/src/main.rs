@@ -1,5 +1,6 @@
 //! The one executable: settings, wiring, shutdown, subcommands.
 
+mod adapters;
 mod commands;
 mod contract_files;
 mod grpc;

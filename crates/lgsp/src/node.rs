@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use lgsp_adapters::edxml_vxp::server::{BindError, Server, UnusableSecret};
 use lgsp_api::GatewaySettings;
-use lgsp_exchange::{ContractsError, ImportError, Limits, Parts, Spine, StartError, Warm, stand_by};
+use lgsp_contract::Contract;
+use lgsp_exchange::{Blocks, ContractsError, ImportError, Limits, Parts, Spine, StartError, Waits, Warm, stand_by};
 use lgsp_files::{Existing, write_whole};
 use lgsp_ledger::kafka::{Claimant, Kafka, Lease, LeaseError};
 use lgsp_ledger::{Ledger, Local, Lost, OpenError, Tenure};
@@ -18,6 +19,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
+use crate::adapters::Adapters;
 use crate::contract_files;
 use crate::grpc::{Grpc, GrpcError, Ports};
 use crate::hexadecimal::hexadecimal;
@@ -219,10 +221,13 @@ async fn serve_on(
     };
     let grpc = Grpc::open(&settings.grpc, home.root(), ports, Arc::clone(&clock)).await?;
     let facade = match settings.vxp.listen {
-        Some(_) => {
-            let clock = Arc::clone(&clock);
-            Some(Server::bind(&settings.vxp, &home.secrets(), exchange, objects, clock)?)
-        }
+        Some(_) => Some(Server::bind(
+            &settings.vxp,
+            &home.secrets(),
+            exchange,
+            Arc::clone(&objects),
+            Arc::clone(&clock),
+        )?),
         None => None,
     };
     if let Some(facade) = &facade {
@@ -246,10 +251,17 @@ async fn serve_on(
     write_whole(&home.announcement(), announcement.as_bytes(), Existing::Replace, 0o644)
         .map_err(serve_error("the announcement"))?;
     info!(vxp, grpc = grpc_url, metrics = metrics_url, data_dir = %home.root().display(), "serving");
-    if let Some(grpc) = &grpc {
-        let adapters = MeasuredAdapter::new(Arc::new(grpc.adapters()), metrics.clone());
-        spine.push_through(Arc::new(adapters), settings.push.limits());
-    }
+    let processes = grpc.as_ref().map(Grpc::adapters);
+    let adapters = Adapters::new(
+        spine,
+        settings.webhook.clone(),
+        home,
+        objects,
+        Arc::clone(&clock),
+        processes,
+    );
+    let adapters = MeasuredAdapter::new(Arc::new(adapters), metrics.clone());
+    spine.push_through(Arc::new(adapters), settings.push.limits(), blocks(spine));
     let ((), (), (), served) = tokio::join!(
         serve_facade(facade, stop.clone(), settings.stop_grace()),
         operations::serve(socket, Arc::clone(spine), clock, stop.clone()),
@@ -261,6 +273,15 @@ async fn serve_on(
         drop(std::fs::remove_file(left));
     }
     Ok(served?)
+}
+
+/// Whether what follows a dead letter in its order waits: each contract says so.
+fn blocks(spine: &Arc<Spine>) -> Blocks {
+    let spine = Arc::clone(spine);
+    Arc::new(move |contract| {
+        let ruling = spine.ruling();
+        ruling.contracts.find(contract).is_ok_and(Contract::blocks)
+    })
 }
 
 /// Serves metrics, if they are served.
@@ -417,6 +438,10 @@ fn limits(settings: &Settings) -> Limits {
         seal_stop_after: Duration::from_millis(settings.seal.stop_after_ms),
         seal_alarm_after: Duration::from_millis(settings.seal.alarm_after_ms),
         staging_keep: Duration::from_secs(u64::from(settings.objects.staging_keep_hours) * 3_600),
+        waits: Waits {
+            no_route_after: Duration::from_millis(settings.exchange.no_route_after_ms),
+            collect_within_hours: settings.exchange.collect_within_hours,
+        },
     }
 }
 

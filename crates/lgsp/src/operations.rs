@@ -1,6 +1,6 @@
 //! What operators ask a running node: HTTP and JSON on a Unix socket that only the node's user can open.
 //!
-//! It serves `lgsp trace`, `lgsp search`, `lgsp redrive` and `lgsp registry` until the gRPC service of operations takes its place.
+//! It serves `lgsp trace`, `lgsp search`, `lgsp redrive`, `lgsp resume` and `lgsp registry` until the gRPC service of operations takes its place.
 
 pub(crate) mod registry;
 pub(crate) mod rights;
@@ -20,7 +20,7 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use lgsp_exchange::{RedriveError, SEARCH_INVALID, SearchError, Spine};
-use lgsp_types::{Clock, DeliveryId, DocumentQuery, MsgId, Operations};
+use lgsp_types::{Clock, ConnectorId, DeliveryId, DocumentQuery, MsgId, Operations};
 use serde::Serialize;
 use serde_json::{Value, json};
 use thiserror::Error;
@@ -138,6 +138,17 @@ async fn answer(spine: &Spine, request: &Request<Incoming>) -> Response<Full<Byt
                 json!({"error": "post to /v1/redrive?query=<delivery id>"}),
             ),
         },
+        (&Method::POST, "/v1/resume") => match connector_id(request) {
+            Some(connector) if spine.resume(&connector) => (StatusCode::OK, json!({"connector": connector})),
+            Some(_) => (
+                StatusCode::NOT_FOUND,
+                json!({"error": "nothing is pushed to a connector of this name"}),
+            ),
+            None => (
+                StatusCode::BAD_REQUEST,
+                json!({"error": "post to /v1/resume?query=<connector>"}),
+            ),
+        },
         (&Method::GET, "/v1/tables") => match spine.tables().await {
             Ok(tables) => (StatusCode::OK, json!(tables)),
             Err(error) => (StatusCode::SERVICE_UNAVAILABLE, json!({"error": error.to_string()})),
@@ -148,7 +159,7 @@ async fn answer(spine: &Spine, request: &Request<Incoming>) -> Response<Full<Byt
         },
         _ => (
             StatusCode::NOT_FOUND,
-            json!({"error": "there are GET /v1/trace, /v1/search, /v1/evidence, /v1/dead-letters, /v1/tables and /v1/status, and POST /v1/redrive"}),
+            json!({"error": "there are GET /v1/trace, /v1/search, /v1/evidence, /v1/dead-letters, /v1/tables and /v1/status, and POST /v1/redrive and /v1/resume"}),
         ),
     };
     respond((status, body))
@@ -198,6 +209,10 @@ async fn redriven(spine: &Spine, id: DeliveryId) -> (StatusCode, Value) {
 
 fn delivery_id(request: &Request<Incoming>) -> Option<DeliveryId> {
     DeliveryId::parse(&query(request.uri().query().unwrap_or_default())?).ok()
+}
+
+fn connector_id(request: &Request<Incoming>) -> Option<ConnectorId> {
+    ConnectorId::parse(&query(request.uri().query().unwrap_or_default())?).ok()
 }
 
 fn message_id(request: &Request<Incoming>) -> Option<MsgId> {

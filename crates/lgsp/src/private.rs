@@ -7,6 +7,8 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use lgsp_files::{Existing, write_whole};
 use lgsp_types::{ReasonCode, Refusal};
 use thiserror::Error;
@@ -86,6 +88,11 @@ pub(crate) fn random_bytes<const N: usize>() -> io::Result<[u8; N]> {
 /// A secret nobody has seen: 32 random bytes as hexadecimal digits.
 pub(crate) fn fresh_secret() -> Result<String, NotDone> {
     random::<32>().map(|bytes| hexadecimal(&bytes))
+}
+
+/// The same as Standard Webhooks write it.
+pub(crate) fn fresh_webhook_secret() -> Result<String, NotDone> {
+    random::<32>().map(|bytes| format!("whsec_{}", STANDARD.encode(bytes)))
 }
 
 #[cfg(test)]

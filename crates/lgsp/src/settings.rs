@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use lgsp_adapters::edxml_vxp::server;
+use lgsp_adapters::webhook;
 use lgsp_types::SystemId;
 use serde::Deserialize;
 
@@ -43,6 +44,7 @@ pub(crate) struct Settings {
     pub(crate) exchange: Exchange,
     pub(crate) documents: documents::Documents,
     pub(crate) push: push::Push,
+    pub(crate) webhook: webhook::Settings,
     pub(crate) seal: Seal,
     pub(crate) vxp: server::Settings,
     pub(crate) grpc: lgsp_api::Settings,
@@ -136,6 +138,8 @@ pub(crate) struct Exchange {
     pub(crate) facts_waiting_max: usize,
     pub(crate) project_batch_max: usize,
     pub(crate) refusals_per_second_max: u32,
+    pub(crate) no_route_after_ms: u64,
+    pub(crate) collect_within_hours: u32,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -215,12 +219,24 @@ impl Settings {
                 1,
                 10_000,
             ),
+            (
+                "exchange.no_route_after_ms",
+                self.exchange.no_route_after_ms,
+                1_000,
+                86_400_000,
+            ),
+            (
+                "exchange.collect_within_hours",
+                self.exchange.collect_within_hours.into(),
+                1,
+                8_760,
+            ),
             ("seal.interval_ms", self.seal.interval_ms, 100, 60_000),
             ("seal.alarm_after_ms", self.seal.alarm_after_ms, 1_000, 600_000),
             ("seal.stop_after_ms", self.seal.stop_after_ms, 60_000, 86_400_000),
         ];
         let bounded = bounds.into_iter().chain(self.kafka.bounds()).chain(self.push.bounds());
-        let bounded = bounded.chain(self.documents.bounds());
+        let bounded = bounded.chain(self.documents.bounds()).chain(self.webhook.bounds());
         let mut wrong = outside(bounded.chain(self.vxp.bounds()).chain(self.grpc.bounds()));
         wrong.extend(self.other_mistakes());
         wrong

@@ -9,10 +9,11 @@ use lgsp_api::{
     Server, ServerParts, Tls, TlsSettings, Tokens,
 };
 use lgsp_types::{
-    AcknowledgeError, Acknowledged, AdapterId, AgencyView, Arrivals, Attachment, Caller, ConnectorId, ContentError,
-    ContentStream, DeliveryId, DocumentDate, Evidence, Exchange, FetchError, Fetched, History, MessageEvidence, MsgId,
-    NodeStatus, ObjectReader, OpenDelivery, OpenQuery, Operations, Outcome, Publish, PublishError, Receipt, Rejection,
-    Roster, SentMessage, SystemId, SystemView, Tables, Trace, Unavailable, UnixMs, Upload, UploadError,
+    AcknowledgeError, Acknowledged, AdapterId, AgencyCode, AgencyView, Arrivals, Attachment, Caller, ConnectorId,
+    ContentError, ContentStream, DeliveryId, DocumentDate, Evidence, Exchange, FetchError, Fetched, History,
+    MessageEvidence, MsgId, NodeStatus, ObjectReader, OpenDelivery, OpenQuery, Operations, Outcome, Publish,
+    PublishError, Receipt, Rejection, Roster, SentMessage, SystemId, SystemView, Tables, Trace, Unavailable, UnixMs,
+    Upload, UploadError, WithdrawError, Withdrawal,
 };
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -189,6 +190,15 @@ impl Exchange for Nothing {
     }
 
     async fn sent(&self, _caller: &Caller, _message: MsgId) -> Result<Option<SentMessage>, Unavailable> {
+        nothing()
+    }
+
+    async fn withdraw(
+        &self,
+        _caller: &Caller,
+        _message: MsgId,
+        _to: Option<AgencyCode>,
+    ) -> Result<Vec<Withdrawal>, WithdrawError> {
         nothing()
     }
 

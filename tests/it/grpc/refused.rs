@@ -24,6 +24,8 @@ use super::node;
 struct Foreign {
     message: String,
     delivery: String,
+    /// Another message of the same sender, to be taken back.
+    spare: String,
 }
 
 /// What each call answers to one caller, about a letter: `ok`, or its reason.
@@ -121,6 +123,11 @@ async fn to_one_request(endpoint: &Endpoint, about: &Foreign) -> Vec<(&'static s
         message_id: message_id.clone(),
     };
     ask!("GetMessage", exchange.get_message(request));
+    let withdraw = v1::WithdrawRequest {
+        message_id: about.spare.clone(),
+        to: String::new(),
+    };
+    ask!("Withdraw", exchange.withdraw(withdraw));
     ask!(
         "AcknowledgeDelivery",
         exchange.acknowledge_delivery(delivered(&delivery_id))
@@ -169,20 +176,20 @@ fn every_call() -> Vec<String> {
 async fn every_call_is_for_those_whom_it_concerns() {
     let node = node();
     let mut sender = node.exchange(INFORMATION).await;
-    let request = v1::PublishRequest {
-        message: Some(letter("1", &["H62.14"])),
+    let mut send = async |name| {
+        let message = Some(letter(name, &["H62.14"]));
+        let answer = sender.publish(v1::PublishRequest { message }).await.unwrap();
+        answer.into_inner().receipt.unwrap().message_id
     };
-    let message = sender
-        .publish(request)
-        .await
-        .unwrap()
-        .into_inner()
-        .receipt
-        .unwrap()
-        .message_id;
+    let message = send("1").await;
     let mut receiver = node.exchange(JUSTICE).await;
     let delivery = listed(&mut receiver, 1).await.remove(0).delivery_id;
-    let about = Foreign { message, delivery };
+    let spare = send("spare").await;
+    let about = Foreign {
+        message,
+        delivery,
+        spare,
+    };
 
     let by_certificate = [PROVINCE, INFORMATION, JUSTICE, "operator/lan", "adapter/vxp"].map(|who| node.endpoint(who));
     let by_token = |scopes| node.endpoint_by_token(JUSTICE, scopes);
@@ -211,6 +218,7 @@ async fn every_call_is_for_those_whom_it_concerns() {
         ("FetchDelivery",       ["NOT_FOUND", "NOT_FOUND", "ok",        "CALLER_KIND", "CALLER_KIND", "TOKEN_SCOPE",  "ok",           "TOKEN_SCOPE",   NONE]),
         ("ReadAttachment",      ["NOT_FOUND", "NOT_FOUND", "NOT_FOUND", "CALLER_KIND", "CALLER_KIND", "TOKEN_SCOPE",  "NOT_FOUND",    "TOKEN_SCOPE",   NONE]),
         ("GetMessage",          ["NOT_FOUND", "ok",        "NOT_FOUND", "CALLER_KIND", "CALLER_KIND", "NOT_FOUND",    "TOKEN_SCOPE",  "TOKEN_SCOPE",   NONE]),
+        ("Withdraw",            ["NOT_FOUND", "ok",        "NOT_FOUND", "CALLER_KIND", "CALLER_KIND", "NOT_FOUND",    "TOKEN_SCOPE",  "TOKEN_SCOPE",   NONE]),
         ("AcknowledgeDelivery", ["NOT_FOUND", "NOT_FOUND", "ok",        "CALLER_KIND", "CALLER_KIND", "TOKEN_SCOPE",  "ok",           "TOKEN_SCOPE",   NONE]),
         ("Trace",               ["ok",        "ok",        "ok",        "ok",          "CALLER_KIND", "TOKEN_SCOPE",  "TOKEN_SCOPE",  "ok",            NONE]),
         ("GetStatus",           ["CALLER_KIND", "CALLER_KIND", "CALLER_KIND", "ok",    "CALLER_KIND", "TOKEN_SCOPE",  "TOKEN_SCOPE",  "CALLER_KIND",   NONE]),

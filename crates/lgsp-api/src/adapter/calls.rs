@@ -5,9 +5,10 @@ use lgsp_proto::adapter::v1::{Chunk, ExchangeAnswer, ExchangeCall, Failure, atta
 use lgsp_proto::adapter::v1::{exchange_call, exchange_call::read_object::Of};
 use lgsp_proto::exchange::v1 as exchange;
 use lgsp_proto::{
-    read_acknowledge, read_message_call, read_open, read_publish, read_reject, write_acknowledge_failure,
-    write_content, write_content_failure, write_fetch_failure, write_opened, write_publish_failure, write_receipt,
-    write_refused, write_sent_message, write_unavailable,
+    read_acknowledge, read_message_call, read_open, read_publish, read_reject, read_withdraw,
+    write_acknowledge_failure, write_content, write_content_failure, write_fetch_failure, write_opened,
+    write_publish_failure, write_receipt, write_refused, write_sent_message, write_unavailable, write_withdraw_failure,
+    write_withdrawals,
 };
 use lgsp_types::{
     Acknowledged, Attachment, Caller, DeliveryId, Digest, FetchError, ReasonCode, Refusal, Rejection, SystemId,
@@ -149,6 +150,13 @@ impl Session {
                 Ok(sent) => Answer::Message(write_sent_message(sent.as_ref())),
                 Err(error) => failed(told(&error)),
             },
+            Call::Withdraw(call) => {
+                let (message, to) = read_withdraw(&call)?;
+                match exchange.withdraw(caller, message, to).await {
+                    Ok(withdrawals) => Answer::Withdrawn(write_withdrawals(&withdrawals)),
+                    Err(error) => failed(write_withdraw_failure(&error)),
+                }
+            }
             // The table gave both what they move.
             Call::Upload(_) | Call::ReadObject(_) => failed(write_unavailable()),
         })

@@ -119,7 +119,8 @@ fn moving(call: &exchange_call::Call) -> (Content<()>, Moving) {
         | exchange_call::Call::Open(_)
         | exchange_call::Call::Fetch(_)
         | exchange_call::Call::Acknowledge(_)
-        | exchange_call::Call::GetMessage(_) => (Content::None, Moving::Nothing),
+        | exchange_call::Call::GetMessage(_)
+        | exchange_call::Call::Withdraw(_) => (Content::None, Moving::Nothing),
     }
 }
 

@@ -11,9 +11,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use lgsp_types::{
-    AcknowledgeError, Acknowledged, AdapterId, Caller, ContentError, DeliveryId, Digest, DocumentDate, Evidence,
-    EvidenceKind, Exchange, FetchError, ObjectReader, OpenQuery, Outcome, PublishError, ReasonCode, Refusal, Rejection,
-    Role, UploadError,
+    AcknowledgeError, Acknowledged, AdapterId, AgencyCode, Caller, ContentError, DeliveryId, Digest, DocumentDate,
+    Evidence, EvidenceKind, Exchange, Fate, FetchError, ObjectReader, OpenQuery, Outcome, PublishError, ReasonCode,
+    Refusal, Rejection, Role, UploadError, WithdrawError,
 };
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -277,6 +277,14 @@ async fn a_delivery_is_listed_fetched_read_and_acknowledged() {
     let rejected = joined.exchange.state().rejected.last().cloned().unwrap();
     assert_eq!((rejected.0.system, rejected.1), (system("a"), rejection));
     assert_eq!(joined.remote.sent(&caller("a"), id(3)).await.unwrap(), None);
+    let code = AgencyCode::parse("H62.02").unwrap();
+    let taken_back = joined.remote.withdraw(&caller("a"), id(3), Some(code.clone())).await;
+    let [withdrawal] = &taken_back.unwrap()[..] else {
+        panic!()
+    };
+    assert_eq!((&withdrawal.to, withdrawal.fate), (&code, Fate::Withdrawn));
+    let unknown = joined.remote.withdraw(&caller("a"), id(9), None).await;
+    assert!(matches!(unknown, Err(WithdrawError::NotFound)), "{unknown:?}");
     joined.end().await;
 }
 

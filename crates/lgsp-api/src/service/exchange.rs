@@ -10,8 +10,8 @@ use futures_util::StreamExt as _;
 use lgsp_proto::exchange::v1;
 use lgsp_proto::exchange::v1::exchange_server::Exchange;
 use lgsp_proto::{
-    read_delivery_id, read_list_query, read_message_id, read_outcome, write_content, write_followed, write_receipt,
-    write_sent, write_summary,
+    read_delivery_id, read_list_query, read_message_id, read_outcome, read_withdraw, write_content, write_followed,
+    write_receipt, write_sent, write_summary, write_withdrawals,
 };
 use lgsp_types::{Acknowledged, Operations, ReasonCode, Refusal};
 use tonic::{Request, Response, Status, Streaming};
@@ -181,6 +181,14 @@ impl Exchange for ExchangeService {
             ))
         })?;
         Ok(Response::new(write_sent(&sent)))
+    }
+
+    async fn withdraw(&self, request: Request<v1::WithdrawRequest>) -> Result<Response<v1::WithdrawResponse>, Status> {
+        let caller = caller(&principal(&request, Scope::Publish)?)?;
+        let (message, to) = read_withdraw(request.get_ref()).map_err(|wrong| refused(&wrong))?;
+        let withdrawals = self.common.exchange.withdraw(&caller, message, to).await;
+        let withdrawals = withdrawals.map_err(|error| error.status())?;
+        Ok(Response::new(write_withdrawals(&withdrawals)))
     }
 
     type FollowReceiptsStream = Answers<v1::FollowReceiptsResponse>;

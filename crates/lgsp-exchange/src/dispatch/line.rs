@@ -11,19 +11,21 @@ use lgsp_registry::Pushing;
 use lgsp_types::{
     AgencyId, Arrivals, ConnectorId, DeliveryId, OpenDelivery, OpenQuery, OrderKey, PushLine, ReasonCode,
 };
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep_until};
 use tracing::{error, info, warn};
 
-use super::Dispatch;
 use super::schedule::{Breaker, Schedule};
 use super::tried::{Became, Try};
+use super::{Dispatch, Stands};
 
 /// Rows of the first look at what waits; a look at which everything waits for something else looks at four times as many.
 const LOOK: u32 = 256;
 const LOOK_MAX: u32 = 8192;
 /// When to look, or try, again after trouble of our own.
 const AFTER_TROUBLE: Duration = Duration::from_secs(2);
+/// When to look again whether the dead letter before it was redriven.
+const BEHIND_DEAD_LETTER: Duration = Duration::from_secs(1);
 
 pub(super) struct Line {
     dispatch: Arc<Dispatch>,
@@ -41,6 +43,12 @@ pub(super) struct Line {
     last_failure: Option<ReasonCode>,
     /// While the far side is left alone: when it is asked again whether it can be reached.
     probe: Option<Instant>,
+    /// Since when it could not be reached.
+    alone_since: Option<Instant>,
+    /// It is not even asked any more.
+    switched_off: bool,
+    /// Rung by an operator.
+    resume: Arc<Notify>,
 }
 
 /// What a task of the line ended with.
@@ -64,6 +72,9 @@ impl Line {
             breaker: Breaker::default(),
             last_failure: None,
             probe: None,
+            alone_since: None,
+            switched_off: false,
+            resume: Arc::default(),
         }
     }
 
@@ -71,7 +82,7 @@ impl Line {
     pub(super) async fn run(mut self) {
         let mut arrivals: Arrivals = self.dispatch.spine.arriving();
         let mut tasks = Tasks::new();
-        let stop = self.dispatch.stop().clone();
+        let (stop, bell) = (self.dispatch.stop().clone(), Arc::clone(&self.resume));
         while !stop.is_cancelled() {
             if self.look {
                 self.look().await;
@@ -86,6 +97,7 @@ impl Line {
                     Err(_) => break,
                 },
                 Some(()) = arrivals.next() => self.look = true,
+                () = bell.notified() => self.go_on(),
                 () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {}
             }
         }
@@ -106,6 +118,11 @@ impl Line {
             waiting: count(self.rows.len().saturating_sub(self.busy.len())),
             left_alone: self.breaker.is_open(),
             last_failure: self.last_failure.clone(),
+            switched_off: self.switched_off,
+        };
+        let stands = Stands {
+            line: stands,
+            resume: Arc::clone(&self.resume),
         };
         self.dispatch.spine.pushers.stands().insert(connector, stands);
     }
@@ -235,7 +252,7 @@ impl Line {
             }
             Ended::Probed { reached: true } => {
                 info!(connector.id = %self.told.borrow().connector.id, "the far side can be reached: it is tried again");
-                self.breaker.reached();
+                self.go_on();
             }
             Ended::Probed { reached: false } => self.leave_alone(),
         }
@@ -245,6 +262,7 @@ impl Line {
         let wait = match became {
             Became::Ended { .. } | Became::Failed { wait: None, .. } => None,
             Became::Failed { wait: Some(wait), .. } | Became::Later { wait } => Some(wait),
+            Became::Blocked => Some(BEHIND_DEAD_LETTER),
             Became::Troubled => Some(AFTER_TROUBLE),
         };
         if let Some(wait) = wait {
@@ -256,7 +274,10 @@ impl Line {
             self.look = true;
         }
         match became {
-            Became::Ended { reached: true } => self.breaker.succeeded(),
+            Became::Ended { reached: true } => {
+                self.breaker.succeeded();
+                self.alone_since = None;
+            }
             Became::Failed { reason, .. } => {
                 self.last_failure = Some(reason);
                 if self.breaker.failed() {
@@ -267,12 +288,30 @@ impl Line {
                     self.leave_alone();
                 }
             }
-            Became::Ended { reached: false } | Became::Later { .. } | Became::Troubled => {}
+            Became::Ended { reached: false } | Became::Later { .. } | Became::Blocked | Became::Troubled => {}
         }
     }
 
+    /// What waited is tried; one failure more, and the far side is left alone again.
+    fn go_on(&mut self) {
+        if self.breaker.is_open() {
+            self.breaker.reached();
+        }
+        self.alone_since = None;
+        self.switched_off = false;
+        self.look = true;
+    }
+
     fn leave_alone(&mut self) {
-        self.probe = Some(Instant::now() + self.dispatch.limits.probe_every);
+        let now = Instant::now();
+        let since = *self.alone_since.get_or_insert(now);
+        self.probe = (!self.switched_off).then_some(now + self.dispatch.limits.probe_every);
+        if now - since >= self.dispatch.limits.switch_off_after && !self.switched_off {
+            self.switched_off = true;
+            self.probe = None;
+            let connector = &self.told.borrow().connector.id;
+            error!(connector.id = %connector, "the far side could not be reached for too long: it is switched off until `lgsp resume`");
+        }
     }
 }
 

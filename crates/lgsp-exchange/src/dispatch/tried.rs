@@ -51,6 +51,8 @@ pub(super) enum Became {
     },
     /// It was tried before this process began: its wait counts from now.
     Later { wait: Duration },
+    /// It waits behind a dead letter of its order key, for an operator.
+    Blocked,
     /// We could not do our part; nothing was sent, or what was answered is not recorded.
     Troubled,
 }
@@ -68,9 +70,19 @@ impl Try {
     }
 
     async fn attempt(&self, open: &OpenDelivery) -> Result<Became, Unavailable> {
+        // Until what became of it is recorded; whoever takes it back is at it for a moment only.
+        let Some(_turn) = self.dispatch.spine.pushers.turns.take(open.delivery) else {
+            return Ok(Became::Troubled);
+        };
         let Some(row) = self.standing(open).await? else {
             return Ok(Became::Ended { reached: false });
         };
+        if (self.dispatch.blocks)(&open.contract) {
+            let dead = self.dispatch.spine.store.dead_before(open.delivery, &open.order).await;
+            if dead.map_err(Unavailable::new)? {
+                return Ok(Became::Blocked);
+            }
+        }
         if self.is_new
             && row.attempts > 0
             && let Some(wait) = self.schedule.wait(row.delivery, row.attempts)

@@ -8,13 +8,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use lgsp_types::{
-    Adapter, Answered, CheckError, ConnectorId, DeliveryId, DeliveryState, Exchange as _, Kind, MsgId, Push, Pushed,
-    Question, ReasonCode,
+    Adapter, Answered, CheckError, ConnectorId, ContractRef, DeliveryId, DeliveryState, Exchange as _, Fate, Kind,
+    MsgId, Push, Pushed, Question, ReasonCode,
 };
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 
 use super::stage::{Stage, evidence, letter, publish, written};
-use crate::{PushLimits, RedriveError};
+use crate::{Blocks, PushLimits, RedriveError};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -67,6 +67,8 @@ struct Far {
     saw: mpsc::Sender<(String, u32)>,
     reachable: AtomicBool,
     asked: AtomicUsize,
+    /// One place for each letter that begins with `held` to be answered.
+    door: Semaphore,
 }
 
 #[async_trait]
@@ -85,6 +87,9 @@ impl Adapter for Far {
     async fn deliver(&self, push: Push) -> Pushed {
         let text = String::from_utf8(push.content.payload.to_vec()).unwrap();
         self.saw.send((text.clone(), push.attempt)).await.unwrap();
+        if text.starts_with(r#"{"text":"held"#) {
+            self.door.acquire().await.unwrap().forget();
+        }
         if !self.reachable.load(Ordering::Relaxed) {
             return again();
         }
@@ -107,6 +112,13 @@ fn again() -> Pushed {
 
 /// A stage whose push connectors go to a far side, and what that sees.
 async fn stage(answers: &[(&str, &[Pushed])]) -> (Stage, Arc<Far>, mpsc::Receiver<(String, u32)>) {
+    stage_with(answers, limits()).await
+}
+
+async fn stage_with(
+    answers: &[(&str, &[Pushed])],
+    limits: PushLimits,
+) -> (Stage, Arc<Far>, mpsc::Receiver<(String, u32)>) {
     let stage = Stage::open().await;
     stage.spine.import("push.toml", REGISTRY).await.unwrap();
     let (saw, seen) = mpsc::channel(1_024);
@@ -118,8 +130,11 @@ async fn stage(answers: &[(&str, &[Pushed])]) -> (Stage, Arc<Far>, mpsc::Receive
         saw,
         reachable: AtomicBool::new(true),
         asked: AtomicUsize::new(0),
+        door: Semaphore::new(0),
     });
-    stage.spine.push_through(Arc::clone(&far) as Arc<dyn Adapter>, limits());
+    stage
+        .spine
+        .push_through(Arc::clone(&far) as Arc<dyn Adapter>, limits, Arc::new(|_| false));
     (stage, far, seen)
 }
 
@@ -128,6 +143,7 @@ fn limits() -> PushLimits {
         tries_at_once_max: 4,
         answer_within: Duration::from_secs(10),
         probe_every: Duration::from_millis(20),
+        switch_off_after: Duration::from_secs(3_600),
     }
 }
 
@@ -320,9 +336,119 @@ async fn after_a_restart_tries_are_counted_on_and_what_was_delivered_is_not_push
         .count();
     while seen.try_recv().is_ok() {}
     far.reachable.store(true, Ordering::Relaxed);
-    stage.spine.push_through(Arc::clone(&far) as Arc<dyn Adapter>, limits());
+    stage
+        .spine
+        .push_through(Arc::clone(&far) as Arc<dyn Adapter>, limits(), Arc::new(|_| false));
     let (text, attempt) = next(&mut seen).await;
     assert_eq!((text, attempt as usize), (letter("waiting"), before + 1));
     assert_eq!(ended(&stage, waiting).await.0, DeliveryState::Delivered);
+    stage.close().await;
+}
+
+async fn taken_back(stage: &Stage, message: MsgId) -> (Fate, DeliveryState) {
+    let told = stage.spine.withdraw(&stage.sender(), message, None).await.unwrap();
+    (told[0].fate, told[0].state)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_being_pushed_cannot_be_taken_back_and_what_stands_behind_it_can() {
+    let (stage, far, mut seen) = stage(&[]).await;
+    let held = send(&stage, "H44.03", "k", "held").await;
+    assert_eq!(next(&mut seen).await, (letter("held"), 1));
+    let behind = send(&stage, "H44.03", "k", "behind").await;
+    let last = send(&stage, "H44.03", "k", "last").await;
+    assert_eq!(taken_back(&stage, held).await, (Fate::Tried, DeliveryState::Open));
+    assert_eq!(
+        taken_back(&stage, behind).await,
+        (Fate::Withdrawn, DeliveryState::Withdrawn)
+    );
+    far.door.add_permits(1);
+    assert_eq!(ended(&stage, held).await, (DeliveryState::Delivered, None));
+    assert_eq!(
+        next(&mut seen).await,
+        (letter("last"), 1),
+        "what was taken back is never pushed"
+    );
+    assert_eq!(ended(&stage, last).await.0, DeliveryState::Delivered);
+    assert_eq!(
+        taken_back(&stage, held).await,
+        (Fate::TooLate, DeliveryState::Delivered)
+    );
+    stage.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_try_that_failed_the_receiver_may_have_it_and_it_cannot_be_taken_back() {
+    let (stage, far, mut seen) = stage(&[]).await;
+    far.reachable.store(false, Ordering::Relaxed);
+    let letter = send(&stage, "H44.03", "k", "letter").await;
+    let behind = send(&stage, "H44.03", "k", "behind").await;
+    // Left alone: nobody is at it, and yet.
+    for attempt in 1..=10 {
+        assert_eq!(next(&mut seen).await, (letter("letter"), attempt));
+    }
+    stage.until_line(|line| line.left_alone && line.trying == 0).await;
+    assert_eq!(taken_back(&stage, letter).await, (Fate::Tried, DeliveryState::Open));
+    assert_eq!(taken_back(&stage, behind).await.0, Fate::Withdrawn);
+    far.reachable.store(true, Ordering::Relaxed);
+    assert_eq!(ended(&stage, letter).await.0, DeliveryState::Delivered);
+    stage.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_far_side_that_cannot_be_reached_for_too_long_is_switched_off_until_an_operator_resumes_it() {
+    let limits = PushLimits {
+        switch_off_after: Duration::from_millis(200),
+        ..limits()
+    };
+    let (stage, far, mut seen) = stage_with(&[], limits).await;
+    far.reachable.store(false, Ordering::Relaxed);
+    let letter = send(&stage, "H44.03", "k", "letter").await;
+    for attempt in 1..=10 {
+        assert_eq!(next(&mut seen).await, (letter("letter"), attempt));
+    }
+    stage.until_line(|line| line.switched_off).await;
+    // It is back, and nobody looks.
+    let asked = far.asked.load(Ordering::Relaxed);
+    far.reachable.store(true, Ordering::Relaxed);
+    tokio::time::sleep(limits.probe_every * 10).await;
+    assert_eq!(far.asked.load(Ordering::Relaxed), asked);
+    assert!(seen.try_recv().is_err(), "its deliveries wait, and cost no try");
+    assert!(!stage.spine.resume(&ConnectorId::parse("nobody").unwrap()));
+    assert!(stage.spine.resume(&ConnectorId::parse("three").unwrap()));
+    assert_eq!(next(&mut seen).await, (letter("letter"), 11));
+    assert_eq!(ended(&stage, letter).await, (DeliveryState::Delivered, None));
+    stage.until_line(|line| !line.switched_off && !line.left_alone).await;
+    stage.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_a_contract_blocks_what_follows_a_dead_letter_waits_until_that_was_redriven() {
+    let (stage, far, mut seen) = stage(&[("poison", &[again(), again(), again()])]).await;
+    let stage = stage.reopen().await;
+    let blocks: Blocks = Arc::new(|contract: &ContractRef| contract.name() == "vn.lgsp.document");
+    stage
+        .spine
+        .push_through(Arc::clone(&far) as Arc<dyn Adapter>, limits(), blocks);
+    let poison = send(&stage, "H44.04", "k", "poison").await;
+    let behind = send(&stage, "H44.04", "k", "behind").await;
+    assert_eq!(ended(&stage, poison).await.0, DeliveryState::DeadLettered);
+    let other = send(&stage, "H44.04", "other", "other").await;
+    assert_eq!(
+        ended(&stage, other).await.0,
+        DeliveryState::Delivered,
+        "another key waits for nobody"
+    );
+    let came = async |seen: &mut mpsc::Receiver<(String, u32)>| next(seen).await.0;
+    let mut before = Vec::new();
+    for _ in 0..4 {
+        before.push(came(&mut seen).await);
+    }
+    assert!(!before.contains(&letter("behind")), "{before:?}");
+    let dead = stage.spine.dead_letters().await.unwrap().remove(0);
+    stage.spine.redrive(dead.delivery).await.unwrap();
+    assert_eq!(came(&mut seen).await, letter("poison"));
+    assert_eq!(came(&mut seen).await, letter("behind"));
+    assert_eq!(ended(&stage, behind).await.0, DeliveryState::Delivered);
     stage.close().await;
 }

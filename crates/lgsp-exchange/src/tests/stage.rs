@@ -12,20 +12,20 @@ use lgsp_ledger::{Ledger, Local, ReadLimit, Tenure};
 use lgsp_store::{ObjectSettings, Objects, SqliteStore, Store};
 use lgsp_types::{
     AdapterId, AgencyCode, Caller, Clock, ContractRef, Evidence, EvidenceKind, Exchange, IdKey, Kind, MsgId,
-    OpenDelivery, OpenQuery, Operations, Publish, Receipt, SystemId, UnixMs, Written,
+    OpenDelivery, OpenQuery, Operations, Publish, PushLine, Receipt, SystemId, Uncollected, UnixMs, Written,
 };
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
 use crate::deadlines::tests::deadlines;
-use crate::{Limits, Parts, Spine, Warm, stand_by};
+use crate::{Limits, Parts, Spine, Waits, Warm, stand_by};
 
 pub(super) const SEAL_STOP_AFTER_MS: u64 = 100_000;
 const PATIENCE: Duration = Duration::from_secs(30);
 /// 25 November 2026 in Vietnam.
 const BEGIN_MS: u64 = 1_795_600_000_000;
 
-const REGISTRY: &str = r#"
+pub(super) const REGISTRY: &str = r#"
 format = 1
 [[agency]]
 id = "test.one"
@@ -237,6 +237,46 @@ impl Stage {
         tokio::time::timeout(PATIENCE, waiting).await.unwrap();
     }
 
+    /// Waits until all that is in the ledger is sealed: the clock may be moved far.
+    pub(super) async fn sealed(&self) {
+        let end = self.ledgers[0].end(0).await.unwrap().to_string();
+        let waiting = async {
+            loop {
+                // The second line of a checkpoint is the size that it covers.
+                let checkpoint = self.spine.checkpoint(0).await.unwrap().unwrap_or_default();
+                if checkpoint.lines().nth(1) == Some(end.as_str()) && self.spine.late_since_is_zero() {
+                    return;
+                }
+                tokio::time::sleep(limits().seal_interval).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, waiting).await.unwrap();
+    }
+
+    /// Waits until these alarms are raised.
+    pub(super) async fn until_uncollected(&self, fits: impl Fn(&[Uncollected]) -> bool) -> Vec<Uncollected> {
+        let waiting = async {
+            loop {
+                let uncollected = self.spine.status().await.unwrap().uncollected;
+                if fits(&uncollected) {
+                    return uncollected;
+                }
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, waiting).await.unwrap()
+    }
+
+    /// Waits until the line of a push connector stands so.
+    pub(super) async fn until_line(&self, stands: impl Fn(&PushLine) -> bool) {
+        let waiting = async {
+            while !self.spine.pushers.lines().iter().any(&stands) {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, waiting).await.unwrap();
+    }
+
     /// The inclusion proof of a message, once it is sealed.
     pub(super) async fn sealed_proof(&self, id: MsgId) -> String {
         self.projected().await;
@@ -326,6 +366,10 @@ fn limits() -> Limits {
         seal_stop_after: Duration::from_millis(SEAL_STOP_AFTER_MS),
         seal_alarm_after: Duration::from_secs(60),
         staging_keep: Duration::from_secs(3_600),
+        waits: Waits {
+            no_route_after: Duration::from_millis(100),
+            collect_within_hours: 72,
+        },
     }
 }
 
@@ -357,7 +401,7 @@ fn chain(error: &dyn std::error::Error) -> String {
     text
 }
 
-fn caller(system: &str) -> Caller {
+pub(super) fn caller(system: &str) -> Caller {
     Caller {
         system: SystemId::parse(system).unwrap(),
         adapter: AdapterId::parse("test").unwrap(),

@@ -1,8 +1,9 @@
 //! What the node answered, read back into the port's own types.
 
 use lgsp_types::{
-    AgencyCode, AgencyId, Attachment, ContractRef, DeliveryId, DeliveryState, Digest, Fetched, LedgerPosition, Mark,
-    MsgId, OpenDelivery, OrderKey, ReasonCode, Receipt, Role, SentDelivery, SentMessage, Staged, SystemId, UnixMs,
+    AgencyCode, AgencyId, Attachment, ContractRef, DeliveryId, DeliveryState, Digest, Fate, Fetched, LedgerPosition,
+    Mark, MsgId, OpenDelivery, OrderKey, ReasonCode, Receipt, Role, SentDelivery, SentMessage, Staged, SystemId,
+    UnixMs, Withdrawal,
 };
 use prost_types::Timestamp;
 
@@ -137,6 +138,26 @@ pub fn read_sent_message(sent: exchange_answer::Sent) -> Result<Option<SentMessa
             .map(read_sent_delivery)
             .collect::<Result<_, _>>()?,
     }))
+}
+
+/// # Errors
+/// [`Garbled`].
+pub fn read_withdrawals(response: v1::WithdrawResponse) -> Result<Vec<Withdrawal>, Garbled> {
+    use v1::withdraw_response::{Delivery, Outcome};
+    let read = |delivery: Delivery| {
+        Ok(Withdrawal {
+            delivery: DeliveryId::parse(&delivery.delivery_id).map_err(|_| garbled("withdrawn.delivery_id"))?,
+            to: AgencyCode::parse(&delivery.to).map_err(|_| garbled("withdrawn.to"))?,
+            fate: match delivery.outcome() {
+                Outcome::Unspecified => return Err(garbled("withdrawn.outcome")),
+                Outcome::Withdrawn => Fate::Withdrawn,
+                Outcome::Tried => Fate::Tried,
+                Outcome::TooLate => Fate::TooLate,
+            },
+            state: read_state(delivery.state()).ok_or(garbled("withdrawn.state"))?,
+        })
+    };
+    response.deliveries.into_iter().map(read).collect()
 }
 
 fn read_sent_delivery(delivery: v1::get_message_response::Delivery) -> Result<SentDelivery, Garbled> {

@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 use lgsp_types::{
-    DeliveryId, Digest, DocumentDate, DocumentRef, Evidence, MsgId, OpenQuery, Outcome, Publish, ReasonCode, Refusal,
-    Rejection, Relation, Written,
+    AgencyCode, DeliveryId, Digest, DocumentDate, DocumentRef, Evidence, MsgId, OpenQuery, Outcome, Publish,
+    ReasonCode, Refusal, Rejection, Relation, Written,
 };
 
 use super::evidence::{read_evidence, write_evidence};
@@ -230,6 +230,14 @@ pub fn read_acknowledge(
     match (word, evidence) {
         (Some((delivery, outcome, _)), Some(evidence)) if wrong.0.is_empty() => Ok((delivery, outcome, evidence)),
         _ => Err(wrong.0),
+    }
+}
+
+#[must_use]
+pub fn write_withdraw(message: MsgId, to: Option<&AgencyCode>) -> exchange::WithdrawRequest {
+    exchange::WithdrawRequest {
+        message_id: message.to_string(),
+        to: to.map(ToString::to_string).unwrap_or_default(),
     }
 }
 

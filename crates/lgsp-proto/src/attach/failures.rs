@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use lgsp_types::{
     AcknowledgeError, ContentError, Digest, FetchError, MsgId, PublishError, ReasonCode, Refusal, Unavailable,
-    UploadError,
+    UploadError, WithdrawError,
 };
 
 use super::write_refusal;
@@ -67,6 +67,15 @@ pub fn write_acknowledge_failure(error: &AcknowledgeError) -> Failure {
 }
 
 #[must_use]
+pub fn write_withdraw_failure(error: &WithdrawError) -> Failure {
+    match error {
+        WithdrawError::NotFound => failed(Reason::NotFound(failure::NotFound {})),
+        WithdrawError::Unknown => failed(Reason::Unknown(failure::Unknown {})),
+        WithdrawError::Unavailable(_) => write_unavailable(),
+    }
+}
+
+#[must_use]
 pub fn write_content_failure(error: &ContentError) -> Failure {
     let bytes = |digest: &Digest| Bytes::copy_from_slice(digest.as_bytes());
     match error {
@@ -124,6 +133,18 @@ pub fn read_acknowledge_failure(failure: Failure) -> AcknowledgeError {
             AcknowledgeError::Unavailable(unavailable(Some(reason)))
         }
         _ => AcknowledgeError::Unknown,
+    }
+}
+
+/// What cannot be read was perhaps done.
+#[must_use]
+pub fn read_withdraw_failure(failure: Failure) -> WithdrawError {
+    match failure.reason {
+        Some(Reason::NotFound(_)) => WithdrawError::NotFound,
+        Some(reason @ (Reason::Unavailable(_) | Reason::Busy(_) | Reason::Refused(_))) => {
+            WithdrawError::Unavailable(unavailable(Some(reason)))
+        }
+        _ => WithdrawError::Unknown,
     }
 }
 

@@ -5,10 +5,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use lgsp_types::{
     AcknowledgeError, AgencyCode, AgencyId, AgencyView, Answered, Attachment, CheckError, ConnectorId, ContentError,
-    ContractRef, DeliveryId, DeliveryState, Digest, DocumentDate, DocumentRef, Evidence, EvidenceKind, FetchError,
-    Fetched, LedgerPosition, Mark, MsgId, OpenDelivery, OpenQuery, OrderKey, Outcome, Publish, PublishError, Push,
-    Pushed, Question, ReasonCode, Receipt, Refusal, Rejection, Relation, Role, SentDelivery, SentMessage, SystemId,
-    SystemView, Unavailable, UnixMs, UploadError, Written,
+    ContractRef, DeliveryId, DeliveryState, Digest, DocumentDate, DocumentRef, Evidence, EvidenceKind, Fate,
+    FetchError, Fetched, LedgerPosition, Mark, MsgId, OpenDelivery, OpenQuery, OrderKey, Outcome, Publish,
+    PublishError, Push, Pushed, Question, ReasonCode, Receipt, Refusal, Rejection, Relation, Role, SentDelivery,
+    SentMessage, SystemId, SystemView, Unavailable, UnixMs, UploadError, WithdrawError, Withdrawal, Written,
 };
 use prost::Message;
 
@@ -224,6 +224,35 @@ fn rejections_queries_and_words_come_over_whole() {
     }
     let id = MsgId::from_bytes([6; 16]);
     assert_eq!(read_message_call(&sent(&write_get_message(id))).unwrap(), id);
+    for to in [None, Some(AgencyCode::parse("H62.14").unwrap())] {
+        let wire = sent(&write_withdraw(id, to.as_ref()));
+        assert_eq!(crate::read_withdraw(&wire).unwrap(), (id, to));
+    }
+    let wrong = crate::read_withdraw(&crate::exchange::v1::WithdrawRequest {
+        message_id: String::from("7"),
+        to: String::from("h62"),
+    });
+    let paths: Vec<String> = wrong.unwrap_err().into_iter().map(|refusal| refusal.path).collect();
+    assert_eq!(paths, ["message_id", "to"]);
+}
+
+#[test]
+fn what_became_of_a_withdrawal_comes_back_as_the_exchange_gave_it() {
+    let fates = [Fate::Withdrawn, Fate::Tried, Fate::TooLate];
+    let states = [DeliveryState::Withdrawn, DeliveryState::Open, DeliveryState::Collected];
+    let withdrawals = fates.into_iter().zip(states).map(|(fate, state)| Withdrawal {
+        delivery: DeliveryId::from_bytes([5; 16]),
+        to: AgencyCode::parse("H62.14").unwrap(),
+        fate,
+        state,
+    });
+    let withdrawals: Vec<_> = withdrawals.collect();
+    let wire = sent(&crate::write_withdrawals(&withdrawals));
+    assert_eq!(read_withdrawals(wire).unwrap(), withdrawals);
+    for error in [WithdrawError::NotFound, WithdrawError::Unknown] {
+        let told = read_withdraw_failure(sent(&write_withdraw_failure(&error)));
+        assert_eq!(told.to_string(), error.to_string());
+    }
 }
 
 #[test]

@@ -150,7 +150,7 @@ pub struct ExchangeCall {
     /// Whose credential the process has checked.
     #[prost(string, tag = "2")]
     pub system: ::prost::alloc::string::String,
-    #[prost(oneof = "exchange_call::Call", tags = "3, 4, 5, 6, 7, 8, 9, 10")]
+    #[prost(oneof = "exchange_call::Call", tags = "3, 4, 5, 6, 7, 8, 9, 10, 11")]
     pub call: ::core::option::Option<exchange_call::Call>,
 }
 /// Nested message and enum types in `ExchangeCall`.
@@ -264,13 +264,16 @@ pub mod exchange_call {
         GetMessage(GetMessage),
         #[prost(message, tag = "10")]
         ReadObject(ReadObject),
+        /// What Withdraw of the exchange says. The answer is `withdrawn`.
+        #[prost(message, tag = "11")]
+        Withdraw(super::super::super::exchange::v1::WithdrawRequest),
     }
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ExchangeAnswer {
     #[prost(uint64, tag = "1")]
     pub call_id: u64,
-    #[prost(oneof = "exchange_answer::Answer", tags = "2, 3, 4, 5, 6, 7, 8, 9, 15")]
+    #[prost(oneof = "exchange_answer::Answer", tags = "2, 3, 4, 5, 6, 7, 8, 9, 10, 15")]
     pub answer: ::core::option::Option<exchange_answer::Answer>,
 }
 /// Nested message and enum types in `ExchangeAnswer`.
@@ -343,6 +346,8 @@ pub mod exchange_answer {
         Message(Sent),
         #[prost(message, tag = "9")]
         Read(Read),
+        #[prost(message, tag = "10")]
+        Withdrawn(super::super::super::exchange::v1::WithdrawResponse),
         #[prost(message, tag = "15")]
         Failure(super::Failure),
     }
@@ -384,13 +389,13 @@ pub mod failure {
         /// Certainly not done: make it again after a moment.
         #[prost(message, tag = "3")]
         Busy(Busy),
-        /// publish, fetch, acknowledge: perhaps done. Make the same call again.
+        /// publish, fetch, acknowledge, withdraw: perhaps done. Make the same call again.
         #[prost(message, tag = "4")]
         Unknown(Unknown),
         /// Certainly not done, and nothing is known to be wrong with the call: make it again after a moment.
         #[prost(message, tag = "5")]
         Unavailable(Unavailable),
-        /// No such delivery for this system; another's is not told from none.
+        /// No such delivery, or message, of this system; another's is not told from none.
         #[prost(message, tag = "6")]
         NotFound(NotFound),
         /// fetch: the sender took it back.

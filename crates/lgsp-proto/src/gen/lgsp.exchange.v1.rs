@@ -499,6 +499,81 @@ pub mod get_message_response {
     }
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct WithdrawRequest {
+    #[prost(string, tag = "1")]
+    pub message_id: ::prost::alloc::string::String,
+    /// A code of the only addressee that it is taken back from, in either scheme; empty: from all.
+    #[prost(string, tag = "2")]
+    pub to: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct WithdrawResponse {
+    /// One for each addressee that was meant.
+    #[prost(message, repeated, tag = "1")]
+    pub deliveries: ::prost::alloc::vec::Vec<withdraw_response::Delivery>,
+}
+/// Nested message and enum types in `WithdrawResponse`.
+pub mod withdraw_response {
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Delivery {
+        #[prost(string, tag = "1")]
+        pub delivery_id: ::prost::alloc::string::String,
+        /// As the sender wrote it.
+        #[prost(string, tag = "2")]
+        pub to: ::prost::alloc::string::String,
+        #[prost(enumeration = "Outcome", tag = "3")]
+        pub outcome: i32,
+        /// Where it stands now.
+        #[prost(enumeration = "super::DeliveryState", tag = "4")]
+        pub state: i32,
+    }
+    #[derive(
+        Clone,
+        Copy,
+        Debug,
+        PartialEq,
+        Eq,
+        Hash,
+        PartialOrd,
+        Ord,
+        ::prost::Enumeration
+    )]
+    #[repr(i32)]
+    pub enum Outcome {
+        Unspecified = 0,
+        /// Nobody has had it, and nobody will.
+        Withdrawn = 1,
+        /// Too late: it is being pushed, or was: the receiver may have it. Trying goes on.
+        Tried = 2,
+        /// Too late: it was collected or delivered, or is a dead letter.
+        TooLate = 3,
+    }
+    impl Outcome {
+        /// String value of the enum field names used in the ProtoBuf definition.
+        ///
+        /// The values are not transformed in any way and thus are considered stable
+        /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+        pub fn as_str_name(&self) -> &'static str {
+            match self {
+                Self::Unspecified => "OUTCOME_UNSPECIFIED",
+                Self::Withdrawn => "OUTCOME_WITHDRAWN",
+                Self::Tried => "OUTCOME_TRIED",
+                Self::TooLate => "OUTCOME_TOO_LATE",
+            }
+        }
+        /// Creates an enum from field names used in the ProtoBuf definition.
+        pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+            match value {
+                "OUTCOME_UNSPECIFIED" => Some(Self::Unspecified),
+                "OUTCOME_WITHDRAWN" => Some(Self::Withdrawn),
+                "OUTCOME_TRIED" => Some(Self::Tried),
+                "OUTCOME_TOO_LATE" => Some(Self::TooLate),
+                _ => None,
+            }
+        }
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct FollowReceiptsRequest {
     /// Behind the receipt that this came with; empty: from the first message of this system that the ledger holds.
     #[prost(string, tag = "1")]
@@ -966,6 +1041,33 @@ pub mod exchange_client {
                 .insert(GrpcMethod::new("lgsp.exchange.v1.Exchange", "GetMessage"));
             self.inner.unary(req, path, codec).await
         }
+        /// Takes a message that this system sent back from whoever has not had it: from one addressee, or from all. For each the
+        /// answer says whether that was in time; what is withdrawn is handed to nobody, and stays so. Repeat: the same answer.
+        /// NOT_FOUND: this system sent no such message, or not to this addressee.
+        pub async fn withdraw(
+            &mut self,
+            request: impl tonic::IntoRequest<super::WithdrawRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::WithdrawResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/lgsp.exchange.v1.Exchange/Withdraw",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("lgsp.exchange.v1.Exchange", "Withdraw"));
+            self.inner.unary(req, path, codec).await
+        }
         /// What becomes of the messages that this system sent, fact by fact, as they are written; goes on until the caller or
         /// the node ends it. Order: that of the facts about one message. At least once: whoever breaks off goes on behind the
         /// last cursor that it kept, and may hear a fact again.
@@ -1110,6 +1212,16 @@ pub mod exchange_server {
             request: tonic::Request<super::GetMessageRequest>,
         ) -> std::result::Result<
             tonic::Response<super::GetMessageResponse>,
+            tonic::Status,
+        >;
+        /// Takes a message that this system sent back from whoever has not had it: from one addressee, or from all. For each the
+        /// answer says whether that was in time; what is withdrawn is handed to nobody, and stays so. Repeat: the same answer.
+        /// NOT_FOUND: this system sent no such message, or not to this addressee.
+        async fn withdraw(
+            &self,
+            request: tonic::Request<super::WithdrawRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::WithdrawResponse>,
             tonic::Status,
         >;
         /// Server streaming response type for the FollowReceipts method.
@@ -1603,6 +1715,49 @@ pub mod exchange_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = GetMessageSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/lgsp.exchange.v1.Exchange/Withdraw" => {
+                    #[allow(non_camel_case_types)]
+                    struct WithdrawSvc<T: Exchange>(pub Arc<T>);
+                    impl<T: Exchange> tonic::server::UnaryService<super::WithdrawRequest>
+                    for WithdrawSvc<T> {
+                        type Response = super::WithdrawResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::WithdrawRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Exchange>::withdraw(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = WithdrawSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

@@ -178,6 +178,9 @@ pub struct GetStatusResponse {
     /// Every push connector of this moment, by id.
     #[prost(message, repeated, tag = "17")]
     pub pushes: ::prost::alloc::vec::Vec<PushLine>,
+    /// Every pull connector at which deliveries wait longer than they should, by id.
+    #[prost(message, repeated, tag = "18")]
+    pub uncollected: ::prost::alloc::vec::Vec<Uncollected>,
 }
 /// How deliveries to one push connector stand.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -196,6 +199,24 @@ pub struct PushLine {
     /// Why the last try failed that did; empty: none since the node started.
     #[prost(string, tag = "5")]
     pub last_failure: ::prost::alloc::string::String,
+    /// It could not be reached for too long (`push.switch_off_after_ms`): it is not even asked, until an operator resumes it.
+    #[prost(bool, tag = "6")]
+    pub switched_off: bool,
+}
+/// Deliveries that nobody fetches.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Uncollected {
+    #[prost(string, tag = "1")]
+    pub connector: ::prost::alloc::string::String,
+    /// How many, as far as the node looked at the list: at most 10,000.
+    #[prost(uint32, tag = "2")]
+    pub deliveries: u32,
+    /// After so many hours it is an alarm.
+    #[prost(uint32, tag = "3")]
+    pub within_hours: u32,
+    /// When the oldest of them was accepted.
+    #[prost(message, optional, tag = "4")]
+    pub oldest_accepted_at: ::core::option::Option<::prost_types::Timestamp>,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GetTablesRequest {}

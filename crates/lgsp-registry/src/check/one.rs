@@ -196,6 +196,10 @@ pub(super) fn connector(connector: &Connector, findings: &mut Findings) {
     let object = ObjectRef::Connector(connector.id.clone());
     patterns(&object, "receives_for", &connector.receives_for, findings);
     retries(&object, connector, findings);
+    if connector.mode == Mode::Pull && connector.url.is_some() {
+        let mend = "leave it out: whoever pulls comes by itself";
+        findings.add(&object, "url", &CONFIG_FIELD, "nobody calls a pull connector", mend);
+    }
     let Some(hours) = connector.collect_within_hours else {
         return;
     };

@@ -237,6 +237,9 @@ fn systems_and_connectors_are_checked_by_themselves() {
             "receives_for[0]",
             "CONFIG_FIELD",
         ),
+        ("mode = \"pull\"\nurl = \"https://a.vn\"", "url", "CONFIG_FIELD"),
+        ("mode = \"push\"\nurl = \"a.vn\"", "url", "CONFIG_FIELD"),
+        ("mode = \"push\"\nurl = \"https://u:p@a.vn\"", "url", "CONFIG_FIELD"),
     ] {
         expect(
             &format!("{connector}{line}\n"),

@@ -102,6 +102,31 @@ impl Registry {
         pushes
     }
 
+    /// The pull connectors of systems that are active now, and the agencies whose deliveries go to each.
+    #[must_use]
+    pub fn pulls(&self, day: DocumentDate) -> Vec<(Arc<Connector>, Vec<AgencyId>)> {
+        let mut pulls: BTreeMap<ConnectorId, Vec<AgencyId>> = BTreeMap::new();
+        let receptions = self.connectors_of.keys().flat_map(|system| self.receives(system, day));
+        for reception in receptions {
+            pulls
+                .entry(reception.receiver.connector)
+                .or_default()
+                .push(reception.addressee);
+        }
+        let known = pulls.into_iter();
+        known
+            .filter_map(|(id, agencies)| Some((self.connectors.get(&id).cloned()?, agencies)))
+            .collect()
+    }
+
+    /// The agencies that were there by this day and whose deliveries go nowhere.
+    #[must_use]
+    pub fn unreached(&self, day: DocumentDate) -> Vec<AgencyId> {
+        let begun = self.listed.iter().filter(|agency| agency.life().begun_by(day));
+        let unreached = begun.filter(|agency| self.route(&agency.id, day).is_err());
+        unreached.map(|agency| agency.id.clone()).collect()
+    }
+
     fn routed_to(&self, system: &SystemId, mode: Mode, day: DocumentDate) -> Vec<Reception> {
         let connectors = self.connectors_of.get(system).into_iter().flatten();
         let covered = connectors.filter_map(|connector| self.covered.get(connector)).flatten();

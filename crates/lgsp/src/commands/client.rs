@@ -4,6 +4,7 @@ mod publish;
 mod receive;
 mod send;
 mod tail;
+mod withdraw;
 
 use std::error::Error;
 use std::fmt;
@@ -20,6 +21,7 @@ pub(super) use publish::Publish;
 pub(super) use receive::Receive;
 pub(super) use send::Send;
 pub(super) use tail::Tail;
+pub(super) use withdraw::Withdraw;
 
 /// How the node is reached, and as whom.
 #[derive(Clone, Debug, Args)]

@@ -105,7 +105,14 @@ impl Redrive {
             let [delivery, reason, to, document, since] =
                 ["delivery", "reason", "to", "document", "since"].map(|name| text(letter, name));
             let done = if self.dry_run { "" } else { "  redriven" };
-            writeln!(out, "{delivery}  {reason}  to {to}  {document}  since {since}{done}")?;
+            let why = match text(letter, "no_route") {
+                "" => String::new(),
+                why => format!("  ({why})"),
+            };
+            writeln!(
+                out,
+                "{delivery}  {reason}  to {to}  {document}  since {since}{why}{done}"
+            )?;
         }
         Ok(Ok(()))
     }

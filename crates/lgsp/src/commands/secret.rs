@@ -1,4 +1,4 @@
-//! `lgsp secret`: the secrets that document systems sign with, in the node's secrets folder.
+//! `lgsp secret`: the secrets that document systems, and the node towards webhooks, sign with, in the node's secrets folder.
 //!
 //! `<reference>/current` and `<reference>/next` are both in force while a secret is rotated (exchange.md section 4); a
 //! running node reads a changed file at its next call.
@@ -22,7 +22,7 @@ const SECRET_MISSING: ReasonCode = ReasonCode::new("SECRET_MISSING");
 const SECRET_ROTATING: ReasonCode = ReasonCode::new("SECRET_ROTATING");
 const SECRET_NOT_ROTATING: ReasonCode = ReasonCode::new("SECRET_NOT_ROTATING");
 
-/// Secrets of document systems, by the reference that the registry's `secret_ref` names
+/// Secrets of document systems and webhooks, by the reference that the registry's `secret_ref` names
 #[derive(Debug, Args)]
 pub(crate) struct Secrets {
     #[command(subcommand)]
@@ -54,6 +54,9 @@ struct New {
     /// Write the secret into this new file of mode 0600 instead of showing it
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+    /// As webhooks sign with: `whsec_` and base64; a document system takes it as well
+    #[arg(long)]
+    webhook: bool,
 }
 
 /// A reference is a plain name, as it becomes a folder's.
@@ -103,7 +106,12 @@ impl Secrets {
 
     /// Where it is shown comes last: what was shown is in force.
     fn make(&self, new: &New, path: &Path) -> Result<(), Failure> {
-        let secret = private::fresh_secret().map_err(Failure::cannot)?;
+        let secret = if new.webhook {
+            private::fresh_webhook_secret()
+        } else {
+            private::fresh_secret()
+        };
+        let secret = secret.map_err(Failure::cannot)?;
         let line = format!("{secret}\n");
         if let Some(out) = &new.out {
             private::write(out, line.as_bytes(), Existing::Refuse).map_err(Failure::cannot)?;

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::{Failure, NodeArguments};
 use crate::home::Home;
-use crate::operations::{self, list};
+use crate::operations::{self, list, text};
 
 /// Asks the node of this folder how it stands
 #[derive(Debug, Args)]
@@ -85,11 +85,16 @@ fn print(out: &mut impl Write, status: &Value) -> io::Result<()> {
             count("aliens")
         )?;
     }
+    print_waiting(out, status)
+}
+
+/// Who is pushed to, and who does not fetch.
+fn print_waiting(out: &mut impl Write, status: &Value) -> io::Result<()> {
     for line in list(status, "pushes") {
         let number = |name: &str| line.get(name).and_then(Value::as_u64).unwrap_or_default();
         let text = |name: &str| line.get(name).and_then(Value::as_str);
         let failure = text("last_failure").map(|reason| format!(", last failure {reason}"));
-        let alone = line.get("left_alone").and_then(Value::as_bool).unwrap_or_default();
+        let is = |name: &str| line.get(name).and_then(Value::as_bool).unwrap_or_default();
         writeln!(
             out,
             "push         {}: {} under way, {} waiting{}{}",
@@ -97,11 +102,22 @@ fn print(out: &mut impl Write, status: &Value) -> io::Result<()> {
             number("trying"),
             number("waiting"),
             failure.unwrap_or_default(),
-            if alone {
-                "; left alone until it can be reached"
-            } else {
-                ""
+            match (is("switched_off"), is("left_alone")) {
+                (true, _) => "; switched off until `lgsp resume`, as it could not be reached for too long",
+                (false, true) => "; left alone until it can be reached",
+                (false, false) => "",
             }
+        )?;
+    }
+    for late in list(status, "uncollected") {
+        let number = |name: &str| late.get(name).and_then(Value::as_u64).unwrap_or_default();
+        writeln!(
+            out,
+            "uncollected  {}: {} not fetched within {} h, the oldest since {}",
+            text(late, "connector"),
+            number("deliveries"),
+            number("within_hours"),
+            text(late, "oldest")
         )?;
     }
     Ok(())

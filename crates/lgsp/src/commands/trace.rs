@@ -132,9 +132,13 @@ fn print_event(out: &mut impl Write, event: &Value, began: u64, indent: &str) ->
         other => format!("  [{other}]"),
     };
     let kind = text(event, "kind").to_lowercase();
+    let reason = match text(event, "reason") {
+        "" => String::new(),
+        reason => format!(" ({reason})"),
+    };
     writeln!(
         out,
-        "{indent}{}  +{since:7.3} s  {kind:<13} by {} at {}{effect}",
+        "{indent}{}  +{since:7.3} s  {kind:<13} by {} at {}{reason}{effect}",
         text(event, "at"),
         text(event, "system"),
         text(event, "position"),

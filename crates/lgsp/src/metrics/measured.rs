@@ -5,10 +5,10 @@ use std::time::Instant;
 
 use async_trait::async_trait;
 use lgsp_types::{
-    AcknowledgeError, Acknowledged, Adapter, AgencyView, Answered, Arrivals, Caller, CheckError, ConnectorId,
-    DeliveryId, DocumentDate, Evidence, Exchange, FetchError, Fetched, MsgId, OpenDelivery, OpenQuery, Outcome,
-    Publish, PublishError, Push, Pushed, Question, Receipt, Rejection, SentMessage, SystemId, SystemView, Unavailable,
-    Upload, UploadError,
+    AcknowledgeError, Acknowledged, Adapter, AgencyCode, AgencyView, Answered, Arrivals, Caller, CheckError,
+    ConnectorId, DeliveryId, DocumentDate, Evidence, Exchange, FetchError, Fetched, MsgId, OpenDelivery, OpenQuery,
+    Outcome, Publish, PublishError, Push, Pushed, Question, Receipt, Rejection, SentMessage, SystemId, SystemView,
+    Unavailable, Upload, UploadError, WithdrawError, Withdrawal,
 };
 
 use super::{Attempt, Call, Metrics, Operation, of};
@@ -128,6 +128,20 @@ impl Exchange for MeasuredExchange {
 
     async fn sent(&self, caller: &Caller, message: MsgId) -> Result<Option<SentMessage>, Unavailable> {
         self.measure("sent", self.inner.sent(caller, message), available).await
+    }
+
+    async fn withdraw(
+        &self,
+        caller: &Caller,
+        message: MsgId,
+        to: Option<AgencyCode>,
+    ) -> Result<Vec<Withdrawal>, WithdrawError> {
+        let outcome = |answer: &Result<Vec<Withdrawal>, WithdrawError>| match answer {
+            Ok(_) => OK,
+            Err(_) => "failed",
+        };
+        self.measure("withdraw", self.inner.withdraw(caller, message, to), outcome)
+            .await
     }
 
     fn arrivals(&self) -> Arrivals {

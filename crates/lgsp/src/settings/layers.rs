@@ -116,7 +116,8 @@ impl Layers {
             code: CONFIG_FIELD,
             subject: path.to_owned(),
             what,
-            place: self.origin(path).to_string(),
+            // An entry of a list stands where its list does.
+            place: self.origin(path.split('[').next().unwrap_or(path)).to_string(),
             mend,
         }
     }

@@ -11,6 +11,7 @@ pub(crate) struct Push {
     tries_at_once_max: usize,
     answer_timeout_ms: u64,
     probe_interval_ms: u64,
+    switch_off_after_ms: u64,
 }
 
 impl Push {
@@ -19,6 +20,12 @@ impl Push {
             ("push.tries_at_once_max", self.tries_at_once_max as u64, 1, 1_000),
             ("push.answer_timeout_ms", self.answer_timeout_ms, 100, 600_000),
             ("push.probe_interval_ms", self.probe_interval_ms, 100, 3_600_000),
+            (
+                "push.switch_off_after_ms",
+                self.switch_off_after_ms,
+                1_000,
+                31_536_000_000,
+            ),
         ]
         .into_iter()
     }
@@ -28,6 +35,7 @@ impl Push {
             tries_at_once_max: self.tries_at_once_max,
             answer_within: Duration::from_millis(self.answer_timeout_ms),
             probe_every: Duration::from_millis(self.probe_interval_ms),
+            switch_off_after: Duration::from_millis(self.switch_off_after_ms),
         }
     }
 }

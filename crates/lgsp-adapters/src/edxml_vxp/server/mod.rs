@@ -52,7 +52,7 @@ use call::{Facade, Ground};
 use gate::{Gate, Limits, Serving, Turn};
 use route::Operation;
 use secrets::Secrets;
-pub use secrets::{SecretError, UnusableSecret};
+pub use secrets::UnusableSecret;
 pub use settings::Settings;
 use settings::count;
 use trace::Trace;

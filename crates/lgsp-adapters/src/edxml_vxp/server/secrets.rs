@@ -4,18 +4,13 @@
 //! (exchange.md section 4). The key is the file's text as written, without the line end behind it.
 
 use std::collections::HashMap;
-use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use aws_lc_rs::hmac;
-use lgsp_files::Stamp;
+use lgsp_files::{SecretError, Stamp};
 use thiserror::Error;
 use tracing::error;
-
-/// Largest secret file, in bytes.
-const SECRET_MAX_BYTES: u64 = 4096;
 
 /// A secret that is there and cannot be used.
 #[derive(Debug, Error)]
@@ -24,21 +19,6 @@ pub struct UnusableSecret {
     pub path: PathBuf,
     #[source]
     pub source: SecretError,
-}
-
-/// Why a secret is not used; an operator must mend the file.
-#[derive(Debug, Error)]
-pub enum SecretError {
-    #[error("the reference is no plain name of a folder")]
-    Reference,
-    #[error("the file leads out of the secrets folder")]
-    Outside,
-    #[error("the file is open to others: set its mode to 0600")]
-    Open,
-    #[error("the file is empty, larger than {SECRET_MAX_BYTES} bytes, or no file")]
-    Content,
-    #[error("the file cannot be read")]
-    Unreadable(#[source] std::io::Error),
 }
 
 /// The secrets folder, and what was read from it.
@@ -86,8 +66,7 @@ impl Secrets {
         let folder = self.folder.join(reference);
         let current = self.key(&folder.join("current"))?;
         let next = self.key(&folder.join("next")).unwrap_or_else(|error| {
-            let absent = |error: &std::io::Error| error.kind() == std::io::ErrorKind::NotFound;
-            if !matches!(&error, SecretError::Unreadable(error) if absent(error)) {
+            if !error.is_absent() {
                 error!(
                     secret.reference = reference,
                     error = &error as &dyn std::error::Error,
@@ -106,7 +85,7 @@ impl Secrets {
     pub(super) fn check(&self, reference: &str) -> Result<bool, UnusableSecret> {
         match self.keys(reference) {
             Ok(_) => Ok(true),
-            Err(SecretError::Unreadable(error)) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
+            Err(error) if error.is_absent() => Ok(false),
             Err(source) => {
                 let path = self.folder.join(reference).join("current");
                 Err(UnusableSecret { path, source })
@@ -143,36 +122,10 @@ impl Secrets {
     }
 
     fn read(&self, path: &Path) -> Result<Known, SecretError> {
-        let target = path.canonicalize().map_err(SecretError::Unreadable)?;
-        let folder = self.folder.canonicalize().map_err(SecretError::Unreadable)?;
-        if !target.starts_with(&folder) {
-            return Err(SecretError::Outside);
-        }
-        // Before it is opened: a pipe would never open.
-        if !std::fs::metadata(&target).map_err(SecretError::Unreadable)?.is_file() {
-            return Err(SecretError::Content);
-        }
-        let mut file = File::open(target).map_err(SecretError::Unreadable)?;
-        let metadata = file.metadata().map_err(SecretError::Unreadable)?;
-        if lgsp_files::open_to_others(&metadata).is_some() {
-            return Err(SecretError::Open);
-        }
-        if metadata.len() > SECRET_MAX_BYTES {
-            return Err(SecretError::Content);
-        }
-        let mut secret = Vec::new();
-        Read::by_ref(&mut file)
-            .take(SECRET_MAX_BYTES)
-            .read_to_end(&mut secret)
-            .map_err(SecretError::Unreadable)?;
-        let written = secret.strip_suffix(b"\n").unwrap_or(&secret);
-        let written = written.strip_suffix(b"\r").unwrap_or(written);
-        if written.is_empty() {
-            return Err(SecretError::Content);
-        }
+        let (stamp, written) = lgsp_files::read_secret(&self.folder, path)?;
         Ok(Known {
-            stamp: Stamp::of(&metadata),
-            key: hmac::Key::new(hmac::HMAC_SHA256, written),
+            stamp,
+            key: hmac::Key::new(hmac::HMAC_SHA256, &written),
         })
     }
 }

@@ -5,12 +5,13 @@ use lgsp_proto::adapter::v1::exchange_answer::Answer;
 use lgsp_proto::adapter::v1::exchange_call::{self, Call};
 use lgsp_proto::{
     read_acknowledge_failure, read_content, read_fetch_failure, read_opened, read_publish_failure, read_receipt,
-    read_sent_message, read_unavailable, write_acknowledge, write_get_message, write_open, write_publish, write_reject,
+    read_sent_message, read_unavailable, read_withdraw_failure, read_withdrawals, write_acknowledge, write_get_message,
+    write_open, write_publish, write_reject, write_withdraw,
 };
 use lgsp_types::{
-    AcknowledgeError, Acknowledged, AgencyView, Arrivals, Caller, DeliveryId, DocumentDate, Evidence, Exchange,
-    FetchError, Fetched, MsgId, OpenDelivery, OpenQuery, Outcome, Publish, PublishError, Receipt, Rejection,
-    SentMessage, SystemId, SystemView, Unavailable, Upload, UploadError,
+    AcknowledgeError, Acknowledged, AgencyCode, AgencyView, Arrivals, Caller, DeliveryId, DocumentDate, Evidence,
+    Exchange, FetchError, Fetched, MsgId, OpenDelivery, OpenQuery, Outcome, Publish, PublishError, Receipt, Rejection,
+    SentMessage, SystemId, SystemView, Unavailable, Upload, UploadError, WithdrawError, Withdrawal,
 };
 use tonic::async_trait;
 
@@ -96,6 +97,21 @@ impl Exchange for Remote {
         match self.ask(&caller.system, call).await {
             Ok(Answer::Message(sent)) => read_sent_message(sent).map_err(unavailable),
             other => Err(no_answer(other)),
+        }
+    }
+
+    async fn withdraw(
+        &self,
+        caller: &Caller,
+        message: MsgId,
+        to: Option<AgencyCode>,
+    ) -> Result<Vec<Withdrawal>, WithdrawError> {
+        let call = Call::Withdraw(write_withdraw(message, to.as_ref()));
+        match self.ask(&caller.system, call).await {
+            Ok(Answer::Withdrawn(withdrawn)) => read_withdrawals(withdrawn).map_err(|_| WithdrawError::Unknown),
+            Ok(Answer::Failure(failure)) => Err(read_withdraw_failure(failure)),
+            Err(error @ Unanswered::NotSent) => Err(unavailable(error).into()),
+            Ok(_) | Err(Unanswered::Lost) => Err(WithdrawError::Unknown),
         }
     }
 

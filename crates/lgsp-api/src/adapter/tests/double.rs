@@ -9,9 +9,9 @@ use futures_util::stream;
 use lgsp_types::{
     AcknowledgeError, Acknowledged, AdapterId, AgencyCode, AgencyId, AgencyView, Arrivals, Attachment, Caller,
     ConnectorId, ContentError, ContentStream, ContractRef, DeliveryId, DeliveryState, Digest, DocumentDate, Evidence,
-    Exchange, FetchError, Fetched, LedgerPosition, MsgId, ObjectReader, OpenDelivery, OpenQuery, OrderKey, Outcome,
-    Publish, PublishError, Receipt, Rejection, Role, Roster, SentMessage, Staged, SystemId, SystemView, Unavailable,
-    UnixMs, Upload, UploadError, Written,
+    Exchange, Fate, FetchError, Fetched, LedgerPosition, MsgId, ObjectReader, OpenDelivery, OpenQuery, OrderKey,
+    Outcome, Publish, PublishError, Receipt, Rejection, Role, Roster, SentMessage, Staged, SystemId, SystemView,
+    Unavailable, UnixMs, Upload, UploadError, WithdrawError, Withdrawal, Written,
 };
 use tokio::sync::{Notify, Semaphore, watch};
 use tonic::async_trait;
@@ -168,6 +168,24 @@ impl Exchange for Double {
 
     async fn sent(&self, _caller: &Caller, _message: MsgId) -> Result<Option<SentMessage>, Unavailable> {
         Ok(None)
+    }
+
+    /// As if every message were one that was sent to `H62.01` and can be taken back, but for those with id 9.
+    async fn withdraw(
+        &self,
+        _caller: &Caller,
+        message: MsgId,
+        to: Option<AgencyCode>,
+    ) -> Result<Vec<Withdrawal>, WithdrawError> {
+        if message == id(9) {
+            return Err(WithdrawError::NotFound);
+        }
+        Ok(vec![Withdrawal {
+            delivery: DeliveryId::from_bytes([4; 16]),
+            to: to.unwrap_or(AgencyCode::parse("H62.01").unwrap()),
+            fate: Fate::Withdrawn,
+            state: DeliveryState::Withdrawn,
+        }])
     }
 
     fn arrivals(&self) -> Arrivals {

@@ -10,7 +10,7 @@ use crate::sqlite::pool::{self, Access};
 use crate::sqlite::{filed, list, lives, read, report, sayings, search};
 
 /// Every question that a store is asked.
-const QUESTIONS: [&str; 34] = [
+const QUESTIONS: [&str; 35] = [
     read::ACCEPTED,
     read::MESSAGE,
     read::DOCUMENTS,
@@ -23,6 +23,7 @@ const QUESTIONS: [&str; 34] = [
     list::PLACES,
     list::LISTED,
     list::PLACE,
+    list::DEAD_BEFORE,
     list::SET_MARK,
     search::NAMING,
     search::RELATIONS,

@@ -13,7 +13,7 @@ use lgsp_types::{
     ContentStream, ContractRef, DeliveryId, DeliveryState, Digest, DocumentDate, Evidence, Exchange, FetchError,
     Fetched, IdKey, LedgerPosition, MsgId, ObjectReader, OpenDelivery, OpenQuery, OrderKey, Outcome, Publish,
     PublishError, Receipt, Rejection, Role, SentMessage, Staged, SystemId, SystemView, Unavailable, UnixMs, Upload,
-    UploadError,
+    UploadError, WithdrawError, Withdrawal,
 };
 use tokio::sync::Semaphore;
 
@@ -167,6 +167,15 @@ impl Exchange for Shared {
 
     async fn sent(&self, _caller: &Caller, _message: MsgId) -> Result<Option<SentMessage>, Unavailable> {
         panic!("a façade asks for no message that was sent")
+    }
+
+    async fn withdraw(
+        &self,
+        _caller: &Caller,
+        _message: MsgId,
+        _to: Option<AgencyCode>,
+    ) -> Result<Vec<Withdrawal>, WithdrawError> {
+        panic!("a façade takes nothing back")
     }
 
     fn arrivals(&self) -> Arrivals {

@@ -1,0 +1,5 @@
+//! The adapter against receivers over real sockets.
+
+mod reached;
+mod receivers;
+mod stage;
