@@ -2,6 +2,7 @@
 
 mod configure;
 mod dispatch;
+mod schedules;
 mod stage;
 mod tenure;
 

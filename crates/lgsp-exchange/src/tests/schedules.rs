@@ -1,0 +1,279 @@
+//! Random schedules of calls, failures and restarts on the real spine, ledger and store: whatever happens and in whatever
+//! order, what exchange.md promises of order, repeats, conflicts and claims holds.
+
+mod far;
+mod history;
+mod kafka;
+mod model;
+mod stand;
+mod town;
+mod trouble;
+
+use lgsp_types::Publish;
+use proptest::prelude::*;
+use proptest::sample::{Index, select};
+use proptest::test_runner::{Config, RngSeed, TestRunner};
+
+use super::stage::{publish, written};
+use far::Say;
+use model::{Id, Request};
+use stand::Ground;
+use town::Town;
+use trouble::Trouble;
+
+/// Schedules in CI; `PROPTEST_CASES` may ask for more.
+const SCHEDULES: u32 = 500;
+/// The same ones each time, so that a red CI can be had at home; `PROPTEST_RNG_SEED` asks for others.
+const SEED: u64 = 5;
+const STEPS: std::ops::Range<usize> = 0..60;
+
+const SENDERS: [(&str, &str); 2] = [("sys.one", "H44.01"), ("sys.five", "H44.05")];
+/// Not given: the idempotency key stands for it.
+const ORDER_KEYS: [&str; 2] = ["", "a"];
+const KEYS: [&str; 2] = ["a", "1"];
+const TEXTS: [&str; 2] = ["one", "two"];
+/// Two that pull, one that is pushed to, and its predecessor; nobody knows the last.
+const ADDRESSEES: [&[&str]; 8] = [
+    &["H44.03"],
+    &["H44.02"],
+    &["H44.09"],
+    &["H44.02", "H44.03"],
+    &["H44.03", "H44.02", "H44.03"],
+    &["H44.06", "H44.02"],
+    &["H44.03", "H44.09", "H44.06"],
+    &["H44.02", "H44.99"],
+];
+
+/// One call of a sender.
+#[derive(Clone, Debug)]
+struct Letter {
+    sender: usize,
+    order: &'static str,
+    key: &'static str,
+    text: &'static str,
+    to: &'static [&'static str],
+}
+
+/// What a receiver says.
+#[derive(Clone, Copy, Debug)]
+enum Word {
+    Done,
+    /// It could not take it.
+    Failed,
+    /// It never will.
+    Never,
+    Mark,
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Publish {
+        letter: Letter,
+        /// Without waiting for what was sent before to be projected.
+        hasty: bool,
+    },
+    /// At the same moment, of one id.
+    Race(Vec<Letter>),
+    Cut {
+        letter: Letter,
+        polls: u32,
+    },
+    List {
+        page: u32,
+    },
+    Fetch {
+        which: u8,
+    },
+    Acknowledge {
+        which: u8,
+        word: Word,
+    },
+    AcknowledgeAndLeave {
+        which: u8,
+        polls: u32,
+    },
+    Say {
+        say: Say,
+        times: u32,
+    },
+    Redrive {
+        which: u8,
+    },
+    Trouble(Trouble),
+    Pass {
+        ms: i64,
+    },
+    Restart {
+        clean: bool,
+    },
+}
+
+#[derive(Clone, Debug)]
+struct Schedule {
+    steps: Vec<Step>,
+    /// How the node ends before the last look.
+    clean: bool,
+}
+
+impl Letter {
+    fn system(&self) -> &'static str {
+        SENDERS[self.sender].0
+    }
+
+    fn id(&self) -> Id {
+        let order = if self.order.is_empty() { self.key } else { self.order };
+        Id {
+            system: self.system().to_owned(),
+            order: order.to_owned(),
+            key: self.key.to_owned(),
+        }
+    }
+
+    fn request(&self) -> Request {
+        Request {
+            to: self.to.iter().map(|code| (*code).to_owned()).collect(),
+            payload: Publish::from(self).payload,
+        }
+    }
+
+    /// One addressee is unknown: it is refused whole.
+    fn goes_nowhere(&self) -> bool {
+        self.to.contains(&"H44.99")
+    }
+}
+
+impl From<&Letter> for Publish {
+    fn from(letter: &Letter) -> Self {
+        Self {
+            from: written(SENDERS[letter.sender].1, "/from"),
+            to: letter.to.iter().map(|code| written(code, "/to")).collect(),
+            ..publish(letter.order, letter.key, letter.text)
+        }
+    }
+}
+
+fn letter() -> impl Strategy<Value = Letter> {
+    let sender = prop_oneof![4 => Just(0_usize), 1 => Just(1)];
+    let text = prop_oneof![4 => Just(TEXTS[0]), 1 => Just(TEXTS[1])];
+    (
+        sender,
+        select(&ORDER_KEYS[..]),
+        select(&KEYS[..]),
+        text,
+        select(&ADDRESSEES[..]),
+    )
+        .prop_map(|(sender, order, key, text, to)| Letter {
+            sender,
+            order,
+            key,
+            text,
+            to,
+        })
+}
+
+fn race() -> impl Strategy<Value = Vec<Letter>> {
+    let others = prop::collection::vec((select(&TEXTS[..]), any::<Index>(), any::<bool>()), 1..3);
+    (letter(), others).prop_map(|(first, others)| {
+        let others = others.into_iter().map(|(text, to, same)| Letter {
+            text: if same { first.text } else { text },
+            to: if same {
+                first.to
+            } else {
+                ADDRESSEES[to.index(ADDRESSEES.len())]
+            },
+            ..first.clone()
+        });
+        std::iter::once(first.clone())
+            .chain(others.collect::<Vec<_>>())
+            .collect()
+    })
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let words = [Word::Done, Word::Done, Word::Failed, Word::Never, Word::Mark];
+    let says = [Say::Done, Say::Done, Say::Again, Say::Again, Say::Lost, Say::Refuse];
+    let troubles = [Trouble::Full, Trouble::NotReady, Trouble::Lost, Trouble::Unsure];
+    let polls = || select(&[0_u32, 1, 2, 4, 8, 30, 200][..]);
+    prop_oneof![
+        12 => (letter(), any::<bool>()).prop_map(|(letter, hasty)| Step::Publish { letter, hasty }),
+        3 => race().prop_map(Step::Race),
+        2 => (letter(), polls()).prop_map(|(letter, polls)| Step::Cut { letter, polls }),
+        2 => (1..4_u32).prop_map(|page| Step::List { page }),
+        4 => any::<u8>().prop_map(|which| Step::Fetch { which }),
+        5 => (any::<u8>(), select(words.to_vec())).prop_map(|(which, word)| Step::Acknowledge { which, word }),
+        1 => (any::<u8>(), polls()).prop_map(|(which, polls)| Step::AcknowledgeAndLeave { which, polls }),
+        7 => (select(says.to_vec()), 1..4_u32).prop_map(|(say, times)| Step::Say { say, times }),
+        3 => any::<u8>().prop_map(|which| Step::Redrive { which }),
+        3 => select(troubles.to_vec()).prop_map(Step::Trouble),
+        2 => (-5_000..20_000_i64).prop_map(|ms| Step::Pass { ms }),
+        2 => any::<bool>().prop_map(|clean| Step::Restart { clean }),
+    ]
+}
+
+fn schedule() -> impl Strategy<Value = Schedule> {
+    (prop::collection::vec(step(), STEPS), any::<bool>()).prop_map(|(steps, clean)| Schedule { steps, clean })
+}
+
+fn play(schedule: &Schedule, ground: Ground, partitions: u32) {
+    let town = schedule.steps.iter().fold(Town::open(ground, partitions), Town::take);
+    town.work_to_the_end(schedule.clean).holds();
+}
+
+/// Plays so many schedules.
+fn runner(schedules: u32) -> TestRunner {
+    let asked = Config::default();
+    TestRunner::new(Config {
+        cases: schedules,
+        rng_seed: match asked.rng_seed {
+            RngSeed::Random => RngSeed::Fixed(SEED),
+            fixed @ RngSeed::Fixed(_) => fixed,
+        },
+        failure_persistence: None,
+        ..asked
+    })
+}
+
+fn hold_in_files(partitions: u32) {
+    let asked = std::env::var("PROPTEST_CASES").map(|asked| asked.parse().unwrap());
+    let played = runner(asked.unwrap_or(SCHEDULES) / 2).run(&schedule(), |schedule| {
+        play(&schedule, Ground::Files, partitions);
+        Ok(())
+    });
+    played.unwrap_or_else(|failed| panic!("{failed}"));
+}
+
+#[test]
+fn what_is_promised_holds_in_any_order_of_calls_failures_and_restarts() {
+    hold_in_files(1);
+}
+
+#[test]
+fn it_holds_in_three_partitions_too() {
+    hold_in_files(3);
+}
+
+fn plain(text: &'static str) -> Letter {
+    Letter {
+        sender: 0,
+        order: "a",
+        key: "1",
+        text,
+        to: ADDRESSEES[0],
+    }
+}
+
+/// Its append was in doubt, and came through; another content of its key was accepted before the projection had seen it.
+#[test]
+fn what_is_in_force_is_not_called_a_conflict_because_another_was_answered_first() {
+    let again = |text| Step::Publish {
+        letter: plain(text),
+        hasty: false,
+    };
+    let steps = vec![
+        Step::Trouble(Trouble::Unsure),
+        Step::Race(vec![plain("one"), plain("two")]),
+        again("one"),
+        again("two"),
+    ];
+    play(&Schedule { steps, clean: true }, Ground::Files, 1);
+}
