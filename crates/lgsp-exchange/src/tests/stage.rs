@@ -109,7 +109,7 @@ impl Stage {
             stands_by(&mut parts, &clock).await;
         }
         let tenure = Tenure::always();
-        let spine = start(parts, &tenure, limits(), clock).await?;
+        let spine = start(parts, &tenure, (limits(), clock), document_contract()).await?;
         let receiver = caller("sys.two");
         Ok(Self {
             spine,
@@ -285,13 +285,18 @@ pub(super) async fn parts(
     }
 }
 
-/// Starts a node that knows the two departments; the error is the whole chain of causes.
-pub(super) async fn start(parts: Parts, tenure: &Tenure, limits: Limits, clock: Clock) -> Result<Arc<Spine>, String> {
+/// Starts a node that knows the two departments and this contract; the error is the whole chain of causes.
+pub(super) async fn start(
+    parts: Parts,
+    tenure: &Tenure,
+    (limits, clock): (Limits, Clock),
+    contract: Folder,
+) -> Result<Arc<Spine>, String> {
     let spine = Spine::start(parts, tenure.clone(), limits, clock)
         .await
         .map_err(|error| chain(&error))?;
     spine
-        .import_contracts(&[document_contract()])
+        .import_contracts(&[contract])
         .await
         .map_err(|error| chain(&error))?;
     spine

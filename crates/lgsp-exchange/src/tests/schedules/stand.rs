@@ -5,9 +5,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use lgsp_contract::Folder;
 use lgsp_ledger::kafka::{self, Kafka};
 use lgsp_ledger::{Ledger, Local, Reader, Tenure};
-use lgsp_types::{Adapter, Clock, UnixMs};
+use lgsp_types::{Adapter, Clock, ContractRef, UnixMs};
 use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
 
@@ -125,6 +126,14 @@ fn manifest(name: &str, partitions: u32) -> kafka::Manifest {
     }
 }
 
+/// Takes any letter: that of documents would cost more than all else that a schedule does.
+fn contract() -> Folder {
+    let schema = r#"{"$schema":"https://json-schema.org/draft/2020-12/schema","title":"Thư","type":"object"}"#;
+    let settings = "compatibility = \"backward\"\n[title]\nvi = \"Thư\"\nen = \"Letter\"\n";
+    let contract = ContractRef::parse("vn.lgsp.document/1").unwrap();
+    Folder::new(contract, schema.as_bytes(), settings.as_bytes())
+}
+
 /// In memory where there is such a place: a schedule syncs a hundred times, and no power is cut in it.
 fn folder() -> TempDir {
     let memory = Path::new("/dev/shm");
@@ -183,7 +192,9 @@ impl Stand {
                 seal_stop_after: Duration::MAX,
                 ..limits()
             };
-            let spine = start(parts, &Tenure::always(), limits, clock).await.unwrap();
+            let spine = start(parts, &Tenure::always(), (limits, clock), contract())
+                .await
+                .unwrap();
             spine.import("schedules.toml", REGISTRY).await.unwrap();
             let far = Arc::new(Far::new(
                 Arc::clone(&ledger) as Arc<dyn Ledger>,
