@@ -9,6 +9,7 @@ mod stand;
 mod town;
 mod trouble;
 
+use bytes::Bytes;
 use lgsp_types::Publish;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
@@ -65,6 +66,14 @@ enum Word {
     Mark,
 }
 
+/// What a clerk does with a delivery.
+#[derive(Clone, Copy, Debug)]
+enum Act {
+    Fetch,
+    Say(Word),
+    Redrive,
+}
+
 #[derive(Clone, Debug)]
 enum Step {
     Publish {
@@ -91,6 +100,13 @@ enum Step {
     AcknowledgeAndLeave {
         which: u8,
         polls: u32,
+    },
+    /// Several clerks with one delivery at the same moment, each with one thing after the other.
+    Clerks {
+        which: u8,
+        acts: Vec<Vec<Act>>,
+        /// The first that writes is in the log late.
+        held: bool,
     },
     Say {
         say: Say,
@@ -147,6 +163,7 @@ impl From<&Letter> for Publish {
         Self {
             from: written(SENDERS[letter.sender].1, "/from"),
             to: letter.to.iter().map(|code| written(code, "/to")).collect(),
+            payload: Bytes::from(format!(r#"{{"text":"{}"}}"#, letter.text)),
             ..publish(letter.order, letter.key, letter.text)
         }
     }
@@ -189,10 +206,27 @@ fn race() -> impl Strategy<Value = Vec<Letter>> {
     })
 }
 
+fn clerks() -> impl Strategy<Value = Vec<Vec<Act>>> {
+    let acts = [
+        Act::Fetch,
+        Act::Say(Word::Failed),
+        Act::Say(Word::Never),
+        Act::Say(Word::Done),
+        Act::Redrive,
+    ];
+    prop::collection::vec(prop::collection::vec(select(acts.to_vec()), 1..4), 2..4)
+}
+
 fn step() -> impl Strategy<Value = Step> {
     let words = [Word::Done, Word::Done, Word::Failed, Word::Never, Word::Mark];
     let says = [Say::Done, Say::Done, Say::Again, Say::Again, Say::Lost, Say::Refuse];
-    let troubles = [Trouble::Full, Trouble::NotReady, Trouble::Lost, Trouble::Unsure];
+    let troubles = [
+        Trouble::Full,
+        Trouble::NotReady,
+        Trouble::Lost,
+        Trouble::Unsure,
+        Trouble::Held,
+    ];
     let polls = || select(&[0_u32, 1, 2, 4, 8, 30, 200][..]);
     prop_oneof![
         12 => (letter(), any::<bool>()).prop_map(|(letter, hasty)| Step::Publish { letter, hasty }),
@@ -202,9 +236,11 @@ fn step() -> impl Strategy<Value = Step> {
         4 => any::<u8>().prop_map(|which| Step::Fetch { which }),
         5 => (any::<u8>(), select(words.to_vec())).prop_map(|(which, word)| Step::Acknowledge { which, word }),
         1 => (any::<u8>(), polls()).prop_map(|(which, polls)| Step::AcknowledgeAndLeave { which, polls }),
+        3 => (any::<u8>(), clerks(), any::<bool>())
+            .prop_map(|(which, acts, held)| Step::Clerks { which, acts, held }),
         7 => (select(says.to_vec()), 1..4_u32).prop_map(|(say, times)| Step::Say { say, times }),
         3 => any::<u8>().prop_map(|which| Step::Redrive { which }),
-        3 => select(troubles.to_vec()).prop_map(Step::Trouble),
+        4 => select(troubles.to_vec()).prop_map(Step::Trouble),
         2 => (-5_000..20_000_i64).prop_map(|ms| Step::Pass { ms }),
         2 => any::<bool>().prop_map(|clean| Step::Restart { clean }),
     ]

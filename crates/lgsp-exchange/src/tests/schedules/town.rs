@@ -15,7 +15,8 @@ use tokio::time::timeout;
 use super::history::Call;
 use super::model::{Model, Standing};
 use super::stand::{Ground, Life, Stand};
-use super::{Letter, Step, Word};
+use super::trouble::Trouble;
+use super::{Act, Letter, Step, Word};
 use crate::tests::stage::{caller, evidence};
 use crate::{RedriveError, Spine};
 use lgsp_ledger::Ledger as _;
@@ -80,6 +81,12 @@ impl Town {
             Step::Fetch { which } => self.fetch(*which),
             Step::Acknowledge { which, word } => self.acknowledge(*which, *word),
             Step::AcknowledgeAndLeave { which, polls } => self.acknowledge_and_leave(*which, *polls),
+            Step::Clerks { which, acts, held } => {
+                if *held {
+                    self.life.ledger.expect(Trouble::Held);
+                }
+                self.clerks(*which, acts);
+            }
             Step::Say { say, times } => {
                 (0..*times).for_each(|_| self.life.far.say(*say));
                 // It may have nothing to answer.
@@ -250,8 +257,7 @@ impl Town {
                     collected || state == before.state || self.in_doubt,
                     "{before:?}: {state:?}"
                 );
-                let first = self.inboxes.insert(id, fetched.clone());
-                assert!(first.is_none_or(|first| first == fetched), "it came again as another");
+                self.keep(id, fetched);
             }
             Err(FetchError::Unknown | FetchError::Unavailable(_)) => assert!(!calm, "{id} was not handed out"),
             Err(error @ (FetchError::NotFound | FetchError::Gone)) => panic!("{id}: {error}"),
@@ -297,6 +303,23 @@ impl Town {
         self.in_doubt |= self.life.wait(cut(said, polls)).is_none();
     }
 
+    fn clerks(&mut self, which: u8, acts: &[Vec<Act>]) {
+        let Some((id, receiver)) = self.pulled(which) else {
+            return;
+        };
+        let spine = &self.life.spine;
+        let clerks = acts.iter().map(|acts| clerk(spine, (&receiver, id), acts));
+        for fetched in self.life.wait(join_all(clerks)).into_iter().flatten() {
+            self.keep(id, fetched);
+        }
+    }
+
+    /// A receiver's inbox is keyed on the delivery.
+    fn keep(&mut self, id: DeliveryId, fetched: Fetched) {
+        let first = self.inboxes.insert(id, fetched.clone());
+        assert!(first.is_none_or(|first| first == fetched), "it came again as another");
+    }
+
     /// A dead letter, if there is one, else any delivery.
     fn redrive(&mut self, which: u8) {
         self.settle();
@@ -332,8 +355,7 @@ impl Town {
             let receiver = caller(system);
             for row in self.life.wait(list(&self.life.spine, &receiver, 100)) {
                 let fetched = self.life.wait(self.life.spine.fetch(&receiver, row.delivery)).unwrap();
-                let first = self.inboxes.insert(row.delivery, fetched.clone());
-                assert!(first.is_none_or(|first| first == fetched), "it came again as another");
+                self.keep(row.delivery, fetched);
                 let said = self
                     .life
                     .spine
@@ -358,6 +380,30 @@ impl Town {
         self.settle();
         self
     }
+}
+
+/// What a clerk was handed out. What he was told of the rest depends on the others.
+async fn clerk(spine: &Spine, (receiver, id): (&Caller, DeliveryId), acts: &[Act]) -> Vec<Fetched> {
+    let mut all = Vec::new();
+    for act in acts {
+        match act {
+            Act::Fetch => match spine.fetch(receiver, id).await {
+                Ok(fetched) => all.push(fetched),
+                Err(FetchError::Unknown | FetchError::Unavailable(_)) => {}
+                Err(error @ (FetchError::NotFound | FetchError::Gone)) => panic!("{id}: {error}"),
+            },
+            Act::Say(word) => match spine.acknowledge(receiver, id, word.outcome(), evidence()).await {
+                Ok(_) | Err(AcknowledgeError::Unknown | AcknowledgeError::Unavailable(_)) => {}
+                Err(error @ AcknowledgeError::NotFound) => panic!("{id}: {error}"),
+            },
+            Act::Redrive => match spine.redrive(id).await {
+                Ok(_)
+                | Err(RedriveError::NotDead { .. } | RedriveError::Overtaken(_) | RedriveError::Unavailable(_)) => {}
+                Err(error @ RedriveError::NotFound(_)) => panic!("{error}"),
+            },
+        }
+    }
+    all
 }
 
 async fn ends(life: &Life) -> Vec<u64> {

@@ -3,10 +3,14 @@
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use lgsp_ledger::{Append, Entry, Ledger, ReadError, ReadLimit, Refusal};
+
+/// Longer than what a clerk does beside it.
+const HELD: Duration = Duration::from_millis(8);
 
 /// What befalls one append.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +23,8 @@ pub(super) enum Trouble {
     Lost,
     /// Unknown, and the log holds it.
     Unsure,
+    /// Done late: others are in the log before it.
+    Held,
 }
 
 /// A real ledger behind troubles that befall its next appends.
@@ -66,6 +72,10 @@ impl Ledger for Troubled {
         }
         match trouble {
             None => self.ledger.append(partition, record).await,
+            Some(Trouble::Held) => {
+                tokio::time::sleep(HELD).await;
+                self.ledger.append(partition, record).await
+            }
             Some(Trouble::Full) => Append::Refused(Refusal::Full),
             Some(Trouble::NotReady) => Append::Refused(Refusal::NotReady),
             Some(Trouble::Lost) => Append::Unknown,
