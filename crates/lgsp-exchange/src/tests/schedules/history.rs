@@ -54,6 +54,47 @@ impl Town {
         verifies(&stand, &notes);
     }
 
+    /// How often what came about: schedules in which nothing of it does would show nothing.
+    pub(super) fn came_about(&self) -> BTreeMap<&'static str, usize> {
+        let (calls, ways) = (&self.calls, &self.model.ways);
+        let called = |is: fn(&Answer) -> bool| calls.iter().filter(|call| is(&call.answer)).count();
+        let stood = |did: fn(&Way) -> bool| ways.values().filter(|way| did(way)).count();
+        let copies = self.model.messages.values().map(|message| message.copies.len() - 1);
+        let diary = self.stand.diary();
+        let came = diary.events.iter().filter_map(|event| match event {
+            Event::Came(seen) => Some(seen.delivery),
+            Event::Over(_) => None,
+        });
+        let once: BTreeSet<DeliveryId> = came.clone().collect();
+        BTreeMap::from([
+            (
+                "a repeat is answered",
+                called(|answer| matches!(answer, Answer::Accepted(receipt) if receipt.repeat)),
+            ),
+            (
+                "a conflict is told",
+                called(|answer| matches!(answer, Answer::Conflict)),
+            ),
+            ("a call is refused", called(|answer| matches!(answer, Answer::Refused))),
+            (
+                "an append is in doubt",
+                called(|answer| matches!(answer, Answer::Unknown)),
+            ),
+            ("a caller leaves", called(|answer| matches!(answer, Answer::Cut))),
+            ("a message is in the log twice", copies.sum()),
+            ("a loser is found behind the door", self.model.losers.len()),
+            (
+                "a dead letter stays one",
+                stood(|way| way.now().state == DeliveryState::DeadLettered),
+            ),
+            ("a delivery has another round", stood(|way| way.now().generation > 0)),
+            ("a delivery is late", stood(|way| way.now().late)),
+            ("a letter goes to a successor", stood(|way| way.now().started > 0)),
+            ("a push comes again", came.count() - once.len()),
+            ("the node starts again", self.lives as usize - 2),
+        ])
+    }
+
     fn accepted_is_in_the_ledger_once_in_effect(&self) {
         for call in &self.calls {
             let Some(receipt) = call.receipt() else { continue };

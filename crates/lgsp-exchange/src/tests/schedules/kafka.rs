@@ -1,4 +1,4 @@
-//! The same schedules on a real broker: a restart is a new node on the same topics.
+//! The same schedules on a real broker: a restart is a new node on the same topic.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -8,7 +8,7 @@ use lgsp_ledger::kafka::{Cluster, Settings};
 use super::stand::Ground;
 use super::{play, runner, schedule};
 
-const SCHEDULES: u32 = 12;
+const SCHEDULES: u32 = 10;
 
 #[test]
 fn they_hold_on_kafka_too() {
@@ -28,7 +28,7 @@ fn they_hold_on_kafka_too() {
     let topics = AtomicU32::new(0);
     let played = runner(SCHEDULES).run(&schedule(), |schedule| {
         let name = format!("schedule-{}", topics.fetch_add(1, Ordering::Relaxed));
-        play(&schedule, Ground::Topics(name, settings.clone()), 3);
+        play(&schedule, Ground::Topic(name, settings.clone()), 3);
         Ok(())
     });
     played.unwrap_or_else(|failed| panic!("{failed}"));

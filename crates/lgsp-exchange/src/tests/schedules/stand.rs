@@ -76,36 +76,31 @@ pub(super) const TRIES: u32 = 3;
 #[derive(Clone, Debug)]
 pub(super) enum Ground {
     Files,
-    /// Topics of this name.
-    Topics(String, kafka::Settings),
+    /// A topic of this name; the control ledger, which these schedules only begin with, in a file.
+    Topic(String, kafka::Settings),
 }
 
 impl Ground {
     fn names(&self) -> [String; 2] {
         let data = match self {
             Self::Files => "test",
-            Self::Topics(name, _) => name,
+            Self::Topic(name, _) => name,
         };
         [data.to_owned(), format!("{data}.control")]
     }
 
     async fn open(&self, folder: &Path, partitions: u32, clock: &Clock) -> [Arc<dyn Ledger>; 2] {
         let [data, control] = self.names();
-        match self {
-            Self::Files => [
-                open_ledger(&file(folder, &data), &data, partitions, clock) as Arc<dyn Ledger>,
-                open_ledger(&file(folder, &control), &control, 1, clock),
-            ],
-            Self::Topics(_, settings) => {
-                let open = async |name: &str, partitions| {
-                    let manifest = manifest(name, partitions);
-                    let path = file(folder, name);
-                    Kafka::create(&path, manifest, settings).await.unwrap();
-                    Arc::new(Kafka::open(&path, settings).await.unwrap()) as Arc<dyn Ledger>
-                };
-                [open(&data, partitions).await, open(&control, 1).await]
+        let (path, control_path) = (file(folder, &data), file(folder, &control));
+        let data = match self {
+            Self::Files => open_ledger(&path, &data, partitions, clock) as Arc<dyn Ledger>,
+            Self::Topic(_, settings) => {
+                let manifest = manifest(&data, partitions);
+                Kafka::create(&path, manifest, settings).await.unwrap();
+                Arc::new(Kafka::open(&path, settings).await.unwrap())
             }
-        }
+        };
+        [data, open_ledger(&control_path, &control, 1, clock)]
     }
 }
 
@@ -235,16 +230,16 @@ impl Stand {
 
     /// The data ledger and the control ledger as an auditor reads them.
     pub(super) fn readers(&self) -> [Reader; 2] {
-        self.ground.names().map(|name| {
-            let path = file(self.folder.path(), &name);
-            match &self.ground {
-                Ground::Files => Local::open_read_only(&path).unwrap(),
-                Ground::Topics(_, settings) => {
-                    let runtime = Builder::new_current_thread().enable_all().build().unwrap();
-                    runtime.block_on(Kafka::open_read_only(&path, settings)).unwrap()
-                }
+        let paths = self.ground.names().map(|name| file(self.folder.path(), &name));
+        let [data, control] = paths.each_ref();
+        let data = match &self.ground {
+            Ground::Files => Local::open_read_only(data).unwrap(),
+            Ground::Topic(_, settings) => {
+                let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+                runtime.block_on(Kafka::open_read_only(data, settings)).unwrap()
             }
-        })
+        };
+        [data, Local::open_read_only(control).unwrap()]
     }
 }
 
