@@ -1,6 +1,8 @@
 //! SIGKILL in the middle of the work: nothing that was answered is lost, nothing comes twice, everybody just goes on.
 
 mod client;
+mod inbox;
+mod pushed;
 pub(crate) mod town;
 
 use std::env;

@@ -217,6 +217,7 @@ impl Spine {
     /// Appends a claim and waits until the projection passed it: only then is it known whether it took effect.
     pub(crate) async fn claim(&self, row: &DeliveryRow, fact: &Fact) -> Result<(), WriteError> {
         let inscribed = self.write(row.accepted.partition, fact).await?;
+        failpoint::hit("inside-claim");
         // Written for certain, but if the projection stopped its effect is not known.
         self.projection
             .passed(inscribed.partition, inscribed.offset)

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use lgsp_audit::Record;
 use lgsp_ledger::{Entry, Ledger, ReadError, ReadLimit};
-use lgsp_store::{Applied, Projected, Reading, Store, StoreError};
+use lgsp_store::{Applied, Projected, Reading, Store, StoreError, failpoint};
 use lgsp_types::UnixMs;
 use thiserror::Error;
 use tokio::sync::watch;
@@ -198,6 +198,7 @@ impl Projector {
             next = reached;
             self.projection.set(self.partition, next);
             act(applied).await;
+            failpoint::hit("between-projections");
         }
     }
 

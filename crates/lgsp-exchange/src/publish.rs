@@ -1,5 +1,7 @@
 //! Accepting a message: the first half of its walk (architecture.md section 5, hops 2 to 6).
 
+use std::time::Duration;
+
 use lgsp_audit::Receipt as AcceptanceReceipt;
 use lgsp_contract::{Broken, Contracts};
 use lgsp_store::{AcceptedRow, failpoint};
@@ -7,6 +9,7 @@ use lgsp_types::{
     Accepted, Caller, Clear, Digest, EventId, Fact, KEY_MAX_BYTES, Kind, LedgerPosition, MsgId, PAYLOAD_MAX_BYTES,
     Publish, PublishError, ReasonCode, Receipt, Refusal, Request, Role, Tag, TagKind, What,
 };
+use tokio::time::timeout;
 
 use crate::scribe::{Inscribed, WriteError};
 use crate::spine::{Spine, unavailable};
@@ -15,6 +18,8 @@ use crate::valid::{Unfit, Valid};
 const LEAF_TOO_LARGE: ReasonCode = ReasonCode::new("LEAF_TOO_LARGE");
 const PARAMETER_INVALID: ReasonCode = ReasonCode::new("PARAMETER_INVALID");
 const PAYLOAD_TOO_LARGE: ReasonCode = ReasonCode::new("PAYLOAD_TOO_LARGE");
+/// Longest wait to know which of two requests of one id is in force.
+const CONFLICT_PATIENCE: Duration = Duration::from_millis(500);
 
 /// The ids of one request; all from what the sender wrote, none from the registry.
 #[derive(Clone, Copy, Debug)]
@@ -106,13 +111,18 @@ impl Spine {
 
     /// A repeat gets the first answer, at any age; the same id for another request is a conflict.
     async fn seen(&self, identity: &Identity) -> Result<Option<Receipt>, PublishError> {
-        let first = match self.recent.find(identity.msg_id) {
-            Some(first) => Some(first),
-            None => {
-                let first = self.store.accepted(identity.msg_id).await.map_err(unavailable)?;
-                first.map(|first| (first.request_tag, inscribed(first)))
-            }
-        };
+        let mut first = self.recent.find(identity.msg_id, &self.projection);
+        if let Some((_, other)) = first.filter(|(tag, _)| *tag != identity.request_tag) {
+            // It may itself stand behind one of this request whose append was in doubt.
+            let passed = self.projection.passed(other.partition, other.offset);
+            let passed = timeout(CONFLICT_PATIENCE, passed).await;
+            passed.map_err(|_| PublishError::Busy)?.map_err(unavailable)?;
+            first = None;
+        }
+        if first.is_none() {
+            let projected = self.store.accepted(identity.msg_id).await.map_err(unavailable)?;
+            first = projected.map(|first| (first.request_tag, inscribed(first)));
+        }
         match first {
             None => Ok(None),
             Some((tag, inscribed)) if tag == identity.request_tag => {

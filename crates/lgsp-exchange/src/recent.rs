@@ -27,9 +27,11 @@ struct Remembered {
 }
 
 impl Recent {
-    /// Ask it before the store: what it has forgotten, the store knows.
-    pub(crate) fn find(&self, id: MsgId) -> Option<(Tag, Inscribed)> {
-        self.lock().messages.get(&id).copied()
+    /// Ask it before the store: what it has forgotten, the store knows. Of what is projected only the store knows which of
+    /// several is in force.
+    pub(crate) fn find(&self, id: MsgId, projection: &Projection) -> Option<(Tag, Inscribed)> {
+        let known = self.lock().messages.get(&id).copied();
+        known.filter(|(_, inscribed)| !projection.has_passed(inscribed.partition, inscribed.offset))
     }
 
     /// Remembers an acceptance; the first of an id stays.

@@ -1,5 +1,6 @@
 //! Dead letters: what ended undelivered, kept with its reason until somebody gives it another round (reliability.md G7).
 
+use lgsp_store::failpoint;
 use lgsp_types::{AgencyId, Delivery, DeliveryId, DeliveryState, Fact, Kind, MsgId, Relation, Unavailable, What};
 use serde::Serialize;
 use thiserror::Error;
@@ -109,6 +110,7 @@ impl Spine {
             prev: Some(row.last_event),
             ..self.own_fact(delivery.event_id(Kind::Redriven), What::Redriven { delivery })
         };
+        failpoint::hit("before-redriven");
         self.claim(&row, &fact).await.map_err(unavailable)?;
         let now = self.store.delivery(id).await.map_err(unavailable)?;
         match now {

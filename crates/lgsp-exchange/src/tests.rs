@@ -3,6 +3,7 @@
 mod configure;
 mod dispatch;
 mod documents;
+mod schedules;
 mod stage;
 mod stranded;
 mod tenure;

@@ -89,6 +89,11 @@ impl Node {
         self.serve(None);
     }
 
+    /// [`Self::restart`] as [`Self::start_failing_at`].
+    pub(crate) fn restart_failing_at(&mut self, point: &str, nth: u32) {
+        self.serve(Some(format!("{point}:{nth}")));
+    }
+
     /// [`Self::restart`] while another node holds the ledger.
     pub(crate) fn restart_standing_by(&mut self) {
         self.spawn(None);

@@ -104,6 +104,7 @@ impl Try {
             to: open.to.clone(),
             content,
         };
+        failpoint::hit("before-push");
         let pushing = self.dispatch.adapter.deliver(push);
         let pushed = timeout(self.dispatch.limits.answer_within, pushing).await;
         failpoint::hit("after-push");
@@ -130,6 +131,7 @@ impl Try {
             What::AttemptStarted { delivery, receiver }
         });
         spine.claim(row, &fact).await.map_err(Unavailable::new)?;
+        failpoint::hit("after-attempt-started");
         let now = spine.store.delivery(row.delivery).await.map_err(Unavailable::new)?;
         Ok(now.is_some_and(|now| now.state == row.state && now.generation == row.generation))
     }
@@ -144,6 +146,7 @@ impl Try {
                     evidence,
                 });
                 self.record(row, &fact).await?;
+                failpoint::hit("after-outcome");
                 Ok(Became::Ended { reached: true })
             }
             Pushed::Refused(reason) => {
@@ -160,6 +163,7 @@ impl Try {
                     reason,
                 });
                 self.record(row, &fact).await?;
+                failpoint::hit("after-attempt-failed");
                 let wait = self.schedule.wait(row.delivery, number);
                 if wait.is_none() {
                     self.dead_letter(row, None, TRIES_EXHAUSTED).await?;
@@ -179,6 +183,7 @@ impl Try {
             receiver,
             reason,
         });
+        failpoint::hit("before-dead-letter");
         self.record(row, &fact).await
     }
 

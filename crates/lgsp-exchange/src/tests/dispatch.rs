@@ -381,17 +381,17 @@ async fn what_is_being_pushed_cannot_be_taken_back_and_what_stands_behind_it_can
 async fn after_a_try_that_failed_the_receiver_may_have_it_and_it_cannot_be_taken_back() {
     let (stage, far, mut seen) = stage(&[]).await;
     far.reachable.store(false, Ordering::Relaxed);
-    let letter = send(&stage, "H44.03", "k", "letter").await;
+    let one = send(&stage, "H44.03", "k", "letter").await;
     let behind = send(&stage, "H44.03", "k", "behind").await;
     // Left alone: nobody is at it, and yet.
     for attempt in 1..=10 {
         assert_eq!(next(&mut seen).await, (letter("letter"), attempt));
     }
     stage.until_line(|line| line.left_alone && line.trying == 0).await;
-    assert_eq!(taken_back(&stage, letter).await, (Fate::Tried, DeliveryState::Open));
+    assert_eq!(taken_back(&stage, one).await, (Fate::Tried, DeliveryState::Open));
     assert_eq!(taken_back(&stage, behind).await.0, Fate::Withdrawn);
     far.reachable.store(true, Ordering::Relaxed);
-    assert_eq!(ended(&stage, letter).await.0, DeliveryState::Delivered);
+    assert_eq!(ended(&stage, one).await.0, DeliveryState::Delivered);
     stage.close().await;
 }
 
@@ -403,7 +403,7 @@ async fn a_far_side_that_cannot_be_reached_for_too_long_is_switched_off_until_an
     };
     let (stage, far, mut seen) = stage_with(&[], limits).await;
     far.reachable.store(false, Ordering::Relaxed);
-    let letter = send(&stage, "H44.03", "k", "letter").await;
+    let one = send(&stage, "H44.03", "k", "letter").await;
     for attempt in 1..=10 {
         assert_eq!(next(&mut seen).await, (letter("letter"), attempt));
     }
@@ -417,7 +417,7 @@ async fn a_far_side_that_cannot_be_reached_for_too_long_is_switched_off_until_an
     assert!(!stage.spine.resume(&ConnectorId::parse("nobody").unwrap()));
     assert!(stage.spine.resume(&ConnectorId::parse("three").unwrap()));
     assert_eq!(next(&mut seen).await, (letter("letter"), 11));
-    assert_eq!(ended(&stage, letter).await, (DeliveryState::Delivered, None));
+    assert_eq!(ended(&stage, one).await, (DeliveryState::Delivered, None));
     stage.until_line(|line| !line.switched_off && !line.left_alone).await;
     stage.close().await;
 }

@@ -23,7 +23,7 @@ use crate::{Limits, Parts, Spine, Waits, Warm, stand_by};
 pub(super) const SEAL_STOP_AFTER_MS: u64 = 100_000;
 const PATIENCE: Duration = Duration::from_secs(30);
 /// 25 November 2026 in Vietnam.
-const BEGIN_MS: u64 = 1_795_600_000_000;
+pub(super) const BEGIN_MS: u64 = 1_795_600_000_000;
 
 pub(super) const REGISTRY: &str = r#"
 format = 1
@@ -107,48 +107,16 @@ impl Stage {
         let clock: Clock = Arc::new(move || UnixMs(tells.load(Ordering::Relaxed)));
         let at = folder.path();
         let ledgers = [
-            open_ledger(at, "data.ledger", "test", &clock),
-            open_ledger(at, "control.ledger", "test.control", &clock),
+            open_ledger(&at.join("data.ledger"), "test", 1, &clock),
+            open_ledger(&at.join("control.ledger"), "test.control", 1, &clock),
         ];
-        std::fs::create_dir_all(at.join("audit")).unwrap();
-        let ids = IdKey::new(&[1; 32]);
-        let store = SqliteStore::open(&at.join("store.sqlite"), "test", ids.id(), 1)
-            .await
-            .unwrap();
-        let settings = ObjectSettings {
-            root: at.to_owned(),
-            object_max_bytes: 1024 * 1024,
-        };
-        let mut parts = Parts {
-            ledger: Arc::clone(&ledgers[0]) as Arc<dyn Ledger>,
-            ledger_name: "test".to_owned(),
-            control: Arc::clone(&ledgers[1]) as Arc<dyn Ledger>,
-            control_name: "test.control".to_owned(),
-            store: Arc::new(store) as Arc<dyn Store>,
-            objects: Objects::open(settings).await.unwrap(),
-            ids,
-            node_key: node_key(),
-            log_key: Arc::new(log_key()),
-            node: (SystemId::parse("node").unwrap(), "test".to_owned()),
-            audit: at.join("audit"),
-            warm: Warm::default(),
-            deadlines: deadlines(),
-        };
+        let [data, control] = [Arc::clone(&ledgers[0]), Arc::clone(&ledgers[1])];
+        let mut parts = parts(at, ("test", data), ("test.control", control)).await;
         if standing_by {
             stands_by(&mut parts, &clock).await;
         }
         let tenure = Tenure::always();
-        let spine = Spine::start(parts, tenure.clone(), limits(), clock)
-            .await
-            .map_err(|error| chain(&error))?;
-        spine
-            .import_contracts(&contracts())
-            .await
-            .map_err(|error| chain(&error))?;
-        spine
-            .import("test.toml", REGISTRY)
-            .await
-            .map_err(|error| chain(&error))?;
+        let spine = start(parts, &tenure, (limits(), clock), &contracts()).await?;
         let receiver = caller("sys.two");
         Ok(Self {
             spine,
@@ -333,6 +301,56 @@ impl Stage {
     }
 }
 
+/// What a node is made of that keeps all but its ledgers in this folder.
+pub(super) async fn parts(
+    at: &Path,
+    (ledger_name, ledger): (&str, Arc<dyn Ledger>),
+    (control_name, control): (&str, Arc<dyn Ledger>),
+) -> Parts {
+    std::fs::create_dir_all(at.join("audit")).unwrap();
+    let ids = IdKey::new(&[1; 32]);
+    let store = SqliteStore::open(&at.join("store.sqlite"), ledger_name, ids.id(), ledger.partitions())
+        .await
+        .unwrap();
+    let settings = ObjectSettings {
+        root: at.to_owned(),
+        object_max_bytes: 1024 * 1024,
+    };
+    Parts {
+        store: Arc::new(store) as Arc<dyn Store>,
+        ledger,
+        ledger_name: ledger_name.to_owned(),
+        control,
+        control_name: control_name.to_owned(),
+        objects: Objects::open(settings).await.unwrap(),
+        ids,
+        node_key: node_key(),
+        log_key: Arc::new(log_key()),
+        node: (SystemId::parse("node").unwrap(), "test".to_owned()),
+        audit: at.join("audit"),
+        warm: Warm::default(),
+        deadlines: deadlines(),
+    }
+}
+
+/// Starts a node that knows the two departments and this contract; the error is the whole chain of causes.
+pub(super) async fn start(
+    parts: Parts,
+    tenure: &Tenure,
+    (limits, clock): (Limits, Clock),
+    contracts: &[Folder],
+) -> Result<Arc<Spine>, String> {
+    let spine = Spine::start(parts, tenure.clone(), limits, clock)
+        .await
+        .map_err(|error| chain(&error))?;
+    spine.import_contracts(contracts).await.map_err(|error| chain(&error))?;
+    spine
+        .import("test.toml", REGISTRY)
+        .await
+        .map_err(|error| chain(&error))?;
+    Ok(spine)
+}
+
 /// Until all that is in the ledger is projected and hashed; nothing may be signed by then.
 async fn stands_by(parts: &mut Parts, clock: &Clock) {
     let (stop, store, audit) = (CancellationToken::new(), Arc::clone(&parts.store), parts.audit.clone());
@@ -357,7 +375,7 @@ async fn stands_by(parts: &mut Parts, clock: &Clock) {
     );
 }
 
-fn limits() -> Limits {
+pub(super) fn limits() -> Limits {
     Limits {
         facts_waiting_max: 64,
         project_batch_max: 100,
@@ -373,24 +391,24 @@ fn limits() -> Limits {
     }
 }
 
-fn open_ledger(folder: &Path, file: &str, name: &str, clock: &Clock) -> Arc<Local> {
-    let path = folder.join(file);
+/// The ledger in this file, made with so many partitions if there is none.
+pub(super) fn open_ledger(path: &Path, name: &str, partitions: u32, clock: &Clock) -> Arc<Local> {
     if !path.exists() {
-        Local::create(&path, name, 1, BEGIN_MS).unwrap();
+        Local::create(path, name, partitions, BEGIN_MS).unwrap();
     }
     let clock = Arc::clone(clock);
-    Arc::new(Local::open(&path, Arc::new(move || clock().0)).unwrap())
+    Arc::new(Local::open(path, Arc::new(move || clock().0)).unwrap())
 }
 
-fn node_key() -> NoteKey {
+pub(super) fn node_key() -> NoteKey {
     NoteKey::from_seed("node", &[2; 32]).unwrap()
 }
 
-fn log_key() -> NoteKey {
+pub(super) fn log_key() -> NoteKey {
     NoteKey::from_seed("log", &[3; 32]).unwrap()
 }
 
-fn chain(error: &dyn std::error::Error) -> String {
+pub(super) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(source) = cause {

@@ -58,6 +58,7 @@ pub(super) fn apply(
     let applied = batch.applied;
     failpoint::hit("inside-projection");
     transaction.commit()?;
+    failpoint::hit("after-projection");
     Ok(applied)
 }
 
