@@ -85,6 +85,7 @@ struct Stage {
 impl Stage {
     fn raise() -> Self {
         let mut home = Home::new();
+        home.know_rights();
         // Slow senders shall not make slow tests; nor shall refusals be summed up that the cases count.
         for timeout in ["header_timeout_ms", "idle_timeout_ms", "no_progress_timeout_ms"] {
             home.set("vxp", timeout, 1000);

@@ -27,9 +27,12 @@ mod kafka;
 #[cfg(test)]
 mod kill;
 #[cfg(test)]
+mod metrics;
 mod node_life;
 #[cfg(test)]
 mod rebuild;
+#[cfg(test)]
+mod rights;
 #[cfg(test)]
 mod samples;
 #[cfg(test)]

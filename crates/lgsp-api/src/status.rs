@@ -191,8 +191,11 @@ impl ToStatus for LimitError {
 /// Fields that are wrong, or a rule that forbids it: the first reason is that of the call, all of them are named.
 #[must_use]
 pub fn refused(refusals: &[Refusal]) -> Status {
-    // A registry's word on who may speak for whom is about rights; all else can be corrected in the call.
-    let forbids = |refusal: &&Refusal| refusal.code.as_str().starts_with("SENDER_");
+    // A registry's word on who may speak for whom, and send what to whom, is about rights; all else can be corrected in the call.
+    let forbids = |refusal: &&Refusal| {
+        let code = refusal.code.as_str();
+        code.starts_with("SENDER_") || code.contains("GRANT")
+    };
     let code = match refusals.iter().find(forbids) {
         Some(_) => Code::PermissionDenied,
         None => Code::InvalidArgument,
@@ -491,6 +494,15 @@ mod tests {
             (Code::PermissionDenied, "SENDER_NOT_SPOKEN_FOR")
         );
         assert_eq!(fields.len(), 2);
+        for code in [
+            "NO_GRANT",
+            "GRANT_EXPIRED",
+            "PURPOSE_NOT_GRANTED",
+            "VERSION_NOT_GRANTED",
+        ] {
+            let (status, reason, ..) = shape(&refused(&[refusal(code, "message.to[0]")]));
+            assert_eq!((status, reason.as_str()), (Code::PermissionDenied, code));
+        }
         assert_eq!(
             shape(&forbidden(&refusal("TOKEN_SCOPE", "/"))).0,
             Code::PermissionDenied

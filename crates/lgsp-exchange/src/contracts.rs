@@ -4,7 +4,8 @@ use lgsp_contract::{Contracts, Folder, Problem, unbroken};
 use lgsp_registry::{ContractNotTaken, ContractText};
 use thiserror::Error;
 
-use crate::spine::{ImportError, Spine};
+use crate::configure::ImportError;
+use crate::spine::Spine;
 
 /// Why contracts did not come into force.
 #[derive(Debug, Error)]
@@ -41,7 +42,7 @@ impl Spine {
         let planned = self.rules.plan_contracts(texts).map_err(ContractsError::NotTaken)?;
         let count = planned.len();
         for change_set in planned {
-            self.change(change_set.bytes).await?;
+            self.write_change_set(change_set.bytes).await?;
         }
         Ok(count)
     }

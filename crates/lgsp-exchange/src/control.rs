@@ -1,6 +1,7 @@
 //! The control ledger: configuration as facts, folded into the rules of this moment (exchange.md section 7).
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
 use lgsp_audit::{NoteKey, Record, Tree};
@@ -59,14 +60,16 @@ impl From<WriteError> for ControlError {
 #[derive(Debug)]
 pub(crate) struct Rulebook {
     pub(crate) ledger: Arc<dyn Ledger>,
+    /// In positions.
+    pub(crate) name: String,
     current: ArcSwap<Ruling>,
     folded: Mutex<Folded>,
 }
 
 /// All that was folded so far.
 #[derive(Debug, Default)]
-struct Folded {
-    control: Control,
+pub(crate) struct Folded {
+    pub(crate) control: Control,
     contracts: Arc<Contracts>,
     /// How many of the contracts this build cannot compile.
     unsound: usize,
@@ -74,15 +77,25 @@ struct Folded {
     /// Keys in use: what they are for, and the public key.
     keys: Vec<(KeyUse, String, [u8; 32])>,
     void: Vec<(EventId, String)>,
+    /// Where and when each change set was written first.
+    places: HashMap<EventId, Place>,
+}
+
+/// Where a change set stands in the control ledger.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place {
+    pub(crate) offset: u64,
+    pub(crate) append_ms: u64,
 }
 
 impl Rulebook {
     /// An empty rulebook over a ledger of one partition; [`Self::fold`] reads it.
-    pub(crate) fn new(ledger: Arc<dyn Ledger>) -> Self {
+    pub(crate) fn new(ledger: Arc<dyn Ledger>, name: String) -> Self {
         let folded = Folded::default();
         let ruling = ruling(&folded);
         Self {
             ledger,
+            name,
             current: ArcSwap::from_pointee(ruling),
             folded: Mutex::new(folded),
         }
@@ -102,7 +115,7 @@ impl Rulebook {
                 return Ok(());
             }
             let entries = self.ledger.read(0, next, BATCH).await?;
-            let mut folded = self.folded.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut folded = self.folded();
             for entry in &entries {
                 // Another fold may have been here first.
                 if entry.offset == folded.tree.size() {
@@ -115,22 +128,17 @@ impl Rulebook {
     }
 
     pub(crate) fn size(&self) -> u64 {
-        self.folded.lock().unwrap_or_else(PoisonError::into_inner).tree.size()
+        self.folded().tree.size()
     }
 
     /// What the fold made of a change set that is in the ledger: none, or why it is void.
     pub(crate) fn void(&self, event: EventId) -> Option<String> {
-        let folded = self.folded.lock().unwrap_or_else(PoisonError::into_inner);
-        folded
-            .void
-            .iter()
-            .find(|(known, _)| *known == event)
-            .map(|(_, why)| why.clone())
+        self.folded().why_void(event)
     }
 
     /// Whether this key has to be announced before its first use.
     pub(crate) fn lacks(&self, usage: KeyUse, key: &NoteKey) -> bool {
-        let folded = self.folded.lock().unwrap_or_else(PoisonError::into_inner);
+        let folded = self.folded();
         let wanted = (usage, key.name(), key.public_key());
         !folded
             .keys
@@ -138,14 +146,9 @@ impl Rulebook {
             .any(|(usage, name, public)| (*usage, name.as_str(), *public) == wanted)
     }
 
-    /// Plans the import of a file against what is folded.
-    pub(crate) fn plan(
-        &self,
-        file: &str,
-        text: &str,
-    ) -> Result<lgsp_registry::Import, Vec<lgsp_registry::ConfigError>> {
-        let folded = self.folded.lock().unwrap_or_else(PoisonError::into_inner);
-        lgsp_registry::plan_import(&folded.control, file, text)
+    /// What is folded; not to be held while waiting for anything.
+    pub(crate) fn folded(&self) -> MutexGuard<'_, Folded> {
+        self.folded.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Plans how versions of contracts come into force, which all are sound.
@@ -227,13 +230,34 @@ impl Folded {
             source,
         })?;
         self.tree.push(record.leaf_hash(entry.append_ms));
-        self.learn(entry.offset, &record.fact)
+        let place = Place {
+            offset: entry.offset,
+            append_ms: entry.append_ms,
+        };
+        self.learn(place, &record.fact)
     }
 
-    fn learn(&mut self, offset: u64, fact: &Fact) -> Result<(), ControlError> {
+    /// Where a change set was written first.
+    pub(crate) fn place(&self, event: &EventId) -> Option<Place> {
+        self.places.get(event).copied()
+    }
+
+    /// Why a change set is void; none: it is in force, or was.
+    pub(crate) fn why_void(&self, event: EventId) -> Option<String> {
+        let mut void = self.void.iter().filter(|(known, _)| *known == event);
+        void.next().map(|(_, why)| why.clone())
+    }
+
+    fn learn(&mut self, place: Place, fact: &Fact) -> Result<(), ControlError> {
+        let offset = place.offset;
         match &fact.what {
             What::Configured { change_set } => match self.control.apply(fact.event_id, change_set) {
-                Ok(()) => info!(offset, "a change of configuration is in force"),
+                Ok(()) => {
+                    self.places.insert(fact.event_id, place);
+                    info!(offset, "a change of configuration is in force");
+                }
+                // Whoever wrote it did not learn that it was written; the first is in force.
+                Err(Void::Repeated) => info!(offset, "a change of configuration was written twice"),
                 Err(void @ Void::UnknownFormat { .. }) => return Err(ControlError::Newer { offset, source: void }),
                 Err(void) => {
                     let why = void.to_string();

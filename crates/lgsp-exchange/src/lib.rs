@@ -10,11 +10,14 @@
 //! | `seal`, `hashes` | leaf hashes, tree, checkpoints |
 //! | `contracts` | versions of contracts come into force |
 //! | `control` | configuration as facts, folded into the rules of this moment |
+//! | `configure`, `chronicle` | changing it, by file or by hand; who changed what when |
 //! | `standby` | what a node does while another holds the ledger |
 //! | `documents`, `deadlines`, `reading` | where documents stand, what is late, finding them; what is read of a payload for it |
 //! | `trace`, `rebuild` | finding a message and all that happened; making the store again |
 
+mod chronicle;
 mod collect;
+mod configure;
 mod contracts;
 mod control;
 mod deadlines;
@@ -40,6 +43,8 @@ mod upload;
 mod valid;
 mod watch;
 
+pub use chronicle::{ChangedObject, Event, Made};
+pub use configure::{ImportError, Imported, LeftObject, Planned};
 pub use contracts::ContractsError;
 pub use control::{ControlError, Ruling};
 pub use deadlines::Deadlines;
@@ -49,5 +54,5 @@ pub use project::ProjectError;
 pub use rebuild::{Rebuilt, rebuild};
 pub use redrive::{DeadLetter, RedriveError};
 pub use seal::SealError;
-pub use spine::{ImportError, Imported, Limits, Parts, Spine, StartError};
+pub use spine::{Limits, Parts, Spine, StartError};
 pub use standby::{Warm, stand_by};

@@ -1,6 +1,7 @@
 //! Accepting a message: the first half of its walk (architecture.md section 5, hops 2 to 6).
 
 use lgsp_audit::Receipt as AcceptanceReceipt;
+use lgsp_contract::{Broken, Contracts};
 use lgsp_store::{AcceptedRow, failpoint};
 use lgsp_types::{
     Accepted, Caller, Clear, Digest, EventId, Fact, KEY_MAX_BYTES, Kind, LedgerPosition, MsgId, PAYLOAD_MAX_BYTES,
@@ -33,7 +34,9 @@ impl Spine {
         self.sealed_in_time()?;
         let ruling = self.rules.current();
         let now = self.scribe.now();
-        let judged = bounded(publish).and_then(|publish| ruling.registry.authorise(caller, publish, now));
+        let judged = bounded(publish)
+            .and_then(|publish| of_known_contract(&ruling.contracts, publish))
+            .and_then(|publish| ruling.registry.authorise(caller, publish, now));
         let judged = match judged {
             Ok(authorised) => {
                 self.payloads
@@ -221,6 +224,14 @@ pub(crate) const fn inscribed(message: AcceptedRow) -> Inscribed {
         offset: message.position.offset,
         append_ms: message.append_ms,
         leaf_hash: message.leaf_hash,
+    }
+}
+
+/// Nobody has a right to send by a contract that there is not; who names one is told so, not that a right is missing.
+fn of_known_contract(contracts: &Contracts, publish: Publish) -> Result<Publish, Vec<Refusal>> {
+    match contracts.find(&publish.contract) {
+        Ok(_) => Ok(publish),
+        Err(broken) => Err(broken.iter().map(Broken::refusal).collect()),
     }
 }
 

@@ -7,10 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bytes::Bytes;
 use lgsp_audit::{NoteKey, Record, VerifierKey};
 use lgsp_ledger::{Entry, Ledger, ReadLimit, Tenure};
-use lgsp_registry::{ConfigError, Left};
 use lgsp_store::{Objects, Position, Store};
 use lgsp_types::{
     Accepted, AcknowledgeError, Acknowledged, Actor, AgencyId, AgencyView, Arrivals, Caller, Cause, Clock, DeliveryId,
@@ -83,28 +81,6 @@ pub enum StartError {
     Seal(#[from] SealError),
 }
 
-/// Why a configuration file was not imported.
-#[derive(Debug, Error)]
-pub enum ImportError {
-    /// Correct the file.
-    #[error("the file has {} mistakes", .0.len())]
-    File(Vec<ConfigError>),
-    /// Correct the file: together with what is configured already it makes no sense.
-    #[error("the change is void: {why}")]
-    Void { why: String },
-    #[error(transparent)]
-    Control(#[from] ControlError),
-}
-
-/// What an import did.
-#[derive(Debug)]
-pub struct Imported {
-    /// Objects that changed.
-    pub changed: usize,
-    /// Objects that somebody else changed since the last import; they wait for a decision.
-    pub left: Vec<Left>,
-}
-
 /// The exchange of one node.
 pub struct Spine {
     pub(crate) ledger: Arc<dyn Ledger>,
@@ -150,7 +126,7 @@ impl Spine {
             &tasks,
             stop.clone(),
         );
-        let rules = Arc::new(Rulebook::new(parts.control));
+        let rules = Arc::new(Rulebook::new(parts.control, parts.control_name.clone()));
         rules.fold().await?;
         let (mut warm, mut late_since) = (parts.warm, Vec::new());
         let sealed = [
@@ -242,34 +218,8 @@ impl Spine {
         Ok(())
     }
 
-    /// Imports one configuration file; only objects whose text changed since its last import are touched.
-    ///
-    /// # Errors
-    /// [`ImportError`]; the rules are as before then.
-    pub async fn import(&self, file: &str, text: &str) -> Result<Imported, ImportError> {
-        let import = self.rules.plan(file, text).map_err(ImportError::File)?;
-        let mut changed = 0;
-        for change_set in import.change_sets {
-            self.change(change_set.bytes).await?;
-            changed += change_set.objects;
-        }
-        Ok(Imported {
-            changed,
-            left: import.left,
-        })
-    }
-
-    /// Appends one change set, and answers whether it is in force.
-    pub(crate) async fn change(&self, change_set: Bytes) -> Result<(), ImportError> {
-        let event_id = EventId::of(Kind::Configured, &[&change_set]);
-        self.configure(event_id, What::Configured { change_set }).await?;
-        self.rules
-            .void(event_id)
-            .map_or(Ok(()), |why| Err(ImportError::Void { why }))
-    }
-
     /// Appends to the control ledger and answers when the rules have it.
-    async fn configure(&self, event_id: EventId, what: What) -> Result<(), ControlError> {
+    pub(crate) async fn configure(&self, event_id: EventId, what: What) -> Result<(), ControlError> {
         let fact = self.own_fact(event_id, what);
         self.scribe.write(&*self.rules.ledger, 0, &fact).await?;
         self.rules.fold().await

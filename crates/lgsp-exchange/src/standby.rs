@@ -53,7 +53,7 @@ pub async fn stand_by(
     let tasks = TaskTracker::new();
     let guard = stop.clone().drop_guard();
     let projection = Arc::new(Projection::new(parts.ledger.partitions()));
-    let rules = Arc::new(Rulebook::new(Arc::clone(&parts.control)));
+    let rules = Arc::new(Rulebook::new(Arc::clone(&parts.control), parts.control_name.clone()));
     for partition in 0..parts.ledger.partitions() {
         let projector = Projector {
             partition,

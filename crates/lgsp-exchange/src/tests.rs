@@ -1,5 +1,6 @@
 //! The spine over a real local ledger, store and folder: what its callers are promised.
 
+mod configure;
 mod dispatch;
 mod documents;
 mod stage;

@@ -184,6 +184,19 @@ impl Spine {
         Ok(())
     }
 
+    /// How many records of each partition are not projected yet.
+    ///
+    /// # Errors
+    /// [`Unavailable`].
+    pub async fn lag(&self) -> Result<Vec<u64>, Unavailable> {
+        let mut lag = Vec::new();
+        for (partition, next) in (0..).zip(self.projected().await?) {
+            let end = self.ledger.end(partition).await.map_err(unavailable)?;
+            lag.push(end.saturating_sub(next));
+        }
+        Ok(lag)
+    }
+
     /// What this viewer may know of a message: all of it, its own part, or nothing.
     fn seen_by(&self, viewer: Option<&Caller>, message: &MessageRow, mut timeline: Timeline) -> Option<Timeline> {
         let Some(viewer) = viewer.filter(|viewer| viewer.system != message.system) else {

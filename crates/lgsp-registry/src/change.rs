@@ -1,6 +1,7 @@
 //! Change sets: what one Configured fact holds, in its one spelling as bytes. Source: exchange.md section 7.
 
 use std::collections::HashSet;
+use std::fmt;
 use std::ops::RangeInclusive;
 
 use bytes::Bytes;
@@ -16,8 +17,8 @@ use crate::object::{Object, ObjectRef};
 pub const CHANGE_SET_MAX_BYTES: usize = 256 * 1024;
 /// Longest name of a file or person, in bytes.
 const SOURCE_MAX_BYTES: usize = 128;
-/// What a change set may speak of: 1, agencies, systems and connectors; 2, adapters too; 3, contracts too. A set has the least that holds
-/// it, so that older builds read all they can; one that meets a later format stops instead of guessing.
+/// What a change set may speak of: 1, agencies, systems and connectors; 2, adapters too; 3, grants and contracts too. A
+/// set has the least that holds it, so that older builds read all they can; one that meets a later format stops instead of guessing.
 const FORMATS: RangeInclusive<u32> = 1..=3;
 
 /// Where a change set comes from.
@@ -28,6 +29,16 @@ pub enum Source {
     File(String),
     /// A person, by the id of the account, never the name; 1 to 128 bytes.
     Person(String),
+}
+
+/// As history tells it.
+impl fmt::Display for Source {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(name) => write!(out, "file {name}"),
+            Self::Person(account) => write!(out, "person {account}"),
+        }
+    }
 }
 
 /// One object's change.
@@ -127,7 +138,7 @@ impl ChangeSet {
         let least = |change: &Change| match change.object {
             ObjectRef::Agency(_) | ObjectRef::System(_) | ObjectRef::Connector(_) => 1,
             ObjectRef::Adapter(_) => 2,
-            ObjectRef::Contract(_) => 3,
+            ObjectRef::Grant(_) | ObjectRef::Contract(_) => 3,
         };
         self.changes.iter().map(least).max().unwrap_or(1)
     }

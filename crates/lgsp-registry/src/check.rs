@@ -5,6 +5,7 @@
 
 mod across;
 mod codes;
+mod grants;
 mod one;
 mod succession;
 
@@ -30,6 +31,9 @@ pub(crate) const CONFIG_CYCLE: ReasonCode = ReasonCode::new("CONFIG_CYCLE");
 pub(crate) const CONFIG_CODE_HELD_TWICE: ReasonCode = ReasonCode::new("CONFIG_CODE_HELD_TWICE");
 /// One agency, two connectors with an equal claim to its deliveries.
 pub(crate) const CONFIG_RECEIVED_TWICE: ReasonCode = ReasonCode::new("CONFIG_RECEIVED_TWICE");
+
+/// A grant that goes on after an agency that it names is closed.
+pub(crate) const CONFIG_CLOSED_AGENCY: ReasonCode = ReasonCode::new("CONFIG_CLOSED_AGENCY");
 
 /// One thing in which an object contradicts itself or others.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,6 +92,7 @@ pub(crate) fn check_one(object: &Object) -> Vec<Contradiction> {
         Object::Adapter(adapter) => one::adapter(adapter, &mut findings),
         // What stands in it is for the contract check.
         Object::Contract(_) => {}
+        Object::Grant(grant) => grants::grant(grant, &mut findings),
     }
     findings.0
 }
@@ -103,6 +108,16 @@ pub(crate) fn check_all(objects: &Objects) -> Vec<Contradiction> {
     succession::check(objects, &mut findings);
     codes::holders(objects, &mut findings);
     codes::connectors(objects, &mut findings);
+    findings.0
+}
+
+/// What is wrong with what is being written now, and was no reason to undo what was written before: an agency is closed in
+/// one file, and the grants that name it are ended in another.
+///
+/// Not part of what makes a change set void.
+pub(crate) fn check_written<'a>(objects: &Objects, written: impl Iterator<Item = &'a Object>) -> Vec<Contradiction> {
+    let mut findings = Findings::default();
+    grants::of_closed_agencies(objects, written, &mut findings);
     findings.0
 }
 

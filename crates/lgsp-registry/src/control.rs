@@ -1,6 +1,6 @@
 //! The control ledger folded: change sets in the order of the log, each whole or void. Source: exchange.md section 7.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::fmt::Display;
 use std::sync::{Arc, OnceLock};
 
@@ -21,7 +21,8 @@ pub struct Control {
     heads: BTreeMap<ObjectRef, EventId>,
     /// What each file said at its last import.
     files: BTreeMap<String, BTreeMap<ObjectRef, Said>>,
-    applied: HashSet<EventId>,
+    /// Who made each change set that is in force, or was.
+    applied: HashMap<EventId, Source>,
     /// Made when first asked for after a change.
     registry: OnceLock<Arc<Registry>>,
 }
@@ -81,7 +82,7 @@ impl Control {
         if ChangeSet::event_id(bytes) != event_id {
             return Err(Void::ForeignId);
         }
-        if self.applied.contains(&event_id) {
+        if self.applied.contains_key(&event_id) {
             return Err(Void::Repeated);
         }
         let ChangeSet { source, changes } = ChangeSet::read(bytes)?;
@@ -89,7 +90,6 @@ impl Control {
         contracts_stay(&changes)?;
         let next = self.objects_after(&changes)?;
         self.objects = next;
-        self.applied.insert(event_id);
         self.registry = OnceLock::new();
         for change in changes {
             if let Source::File(file) = &source {
@@ -103,6 +103,7 @@ impl Control {
             }
             self.heads.insert(change.object, event_id);
         }
+        self.applied.insert(event_id, source);
         Ok(())
     }
 
@@ -122,6 +123,18 @@ impl Control {
     /// Every version of every contract, by name and version.
     pub fn contracts(&self) -> impl Iterator<Item = &Arc<ContractText>> {
         self.objects.contracts.values()
+    }
+
+    /// Who made a change set that is in force, or was; none: it is void, or unknown.
+    #[must_use]
+    pub fn source(&self, event: &EventId) -> Option<&Source> {
+        self.applied.get(event)
+    }
+
+    /// Every object that is or was.
+    #[cfg(test)]
+    pub(crate) fn heads(&self) -> impl Iterator<Item = &ObjectRef> {
+        self.heads.keys()
     }
 
     pub(crate) const fn objects(&self) -> &Objects {
@@ -180,6 +193,7 @@ fn contracts_stay(changes: &[Change]) -> Result<(), Void> {
         | ObjectRef::System(_)
         | ObjectRef::Connector(_)
         | ObjectRef::Adapter(_)
+        | ObjectRef::Grant(_)
         | ObjectRef::Contract(_) => None,
     });
     fixed.map_or(Ok(()), |contract| Err(Void::ContractFixed(contract.clone())))

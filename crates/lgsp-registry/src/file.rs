@@ -2,17 +2,19 @@
 
 mod error;
 mod tree;
+mod write;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use lgsp_types::ReasonCode;
+use lgsp_types::{EventId, ReasonCode};
 use serde_json::Value;
 
 pub use error::ConfigError;
 pub(crate) use error::in_order;
 use error::{Errors, Lines};
 use tree::Tree;
+pub(crate) use write::{object_text, value_text};
 
 use crate::check::{self, CONFIG_DUPLICATE, CONFIG_FIELD, CONFIG_TOO_LARGE, Contradiction};
 use crate::object::{Object, ObjectKind, ObjectRef};
@@ -41,6 +43,16 @@ pub(crate) struct RegistryFile {
     /// Path of each object's table, e.g. `agency[3]`.
     places: BTreeMap<ObjectRef, String>,
     pub(crate) objects: BTreeMap<ObjectRef, Object>,
+    /// Of an object that a person edited: the change set that made the text which was edited.
+    pub(crate) predecessor: Option<EventId>,
+}
+
+/// Which of the two texts of one form is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    File,
+    /// One object to be edited, which may say `predecessor`.
+    Edit,
 }
 
 impl RegistryFile {
@@ -49,6 +61,18 @@ impl RegistryFile {
     /// # Errors
     /// Every mistake that was found, in the order of lines, at most 100.
     pub(crate) fn read(name: &str, text: &str) -> Result<Self, Vec<ConfigError>> {
+        Self::read_as(Form::File, name, text)
+    }
+
+    /// Reads the text of an object that a person edited.
+    ///
+    /// # Errors
+    /// As [`RegistryFile::read`].
+    pub(crate) fn read_edit(name: &str, text: &str) -> Result<Self, Vec<ConfigError>> {
+        Self::read_as(Form::Edit, name, text)
+    }
+
+    fn read_as(form: Form, name: &str, text: &str) -> Result<Self, Vec<ConfigError>> {
         let mut errors = Errors::new(name, text);
         if name.is_empty() || name.len() > FILE_NAME_MAX_BYTES || name.chars().any(char::is_control) {
             let what = format!("the file's name is not 1 to {FILE_NAME_MAX_BYTES} bytes without control characters");
@@ -69,10 +93,25 @@ impl RegistryFile {
             spans: std::mem::take(&mut tree.spans),
             places: BTreeMap::new(),
             objects: BTreeMap::new(),
+            predecessor: None,
         };
+        if form == Form::Edit {
+            file.take_predecessor(&mut tree, &mut errors);
+        }
         file.take_top(tree, &mut errors);
         let errors = errors.finish();
         if errors.is_empty() { Ok(file) } else { Err(errors) }
+    }
+
+    fn take_predecessor(&mut self, tree: &mut Tree, errors: &mut Errors) {
+        let Some(value) = tree.top.remove("predecessor") else {
+            return;
+        };
+        self.predecessor = value.as_str().and_then(|text| EventId::parse(text).ok());
+        if self.predecessor.is_none() {
+            let (what, mend) = ("is not the id of an event", "leave it as `lgsp registry show` wrote it");
+            errors.add(self.start("predecessor"), "predecessor", &CONFIG_FIELD, what, mend);
+        }
     }
 
     fn take_top(&mut self, mut tree: Tree, errors: &mut Errors) {
@@ -116,7 +155,7 @@ impl RegistryFile {
         }
         for key in tree.top.keys() {
             let what = "is nothing that a registry file knows";
-            let mend = "use `format`, `[[agency]]`, `[[system]]`, `[[connector]]` and `[[adapter]]`";
+            let mend = "use `format`, `[[agency]]`, `[[system]]`, `[[connector]]`, `[[adapter]]` and `[[grant]]`";
             errors.add(self.start(key), key, &CONFIG_FIELD, what, mend);
         }
     }

@@ -8,7 +8,7 @@
 //! | something new | what this file made, or nothing | it is changed |
 //! | something new | the same already, made by somebody else | recorded as said by the file too |
 //! | something new | what somebody else made since | left, told |
-//! | nothing any more | a system or connector as this file made it | it is removed |
+//! | nothing any more | anything but an agency, as this file made it | it is removed |
 //! | nothing any more | an agency as this file made it | left, told: an agency is closed, not forgotten |
 //! | nothing any more | what another file has taken over | nothing: it moved |
 //! | nothing any more | what somebody else made since | left, told |
@@ -49,6 +49,8 @@ pub struct Left {
     /// Its line in the file; none if it stands there no more.
     pub line: Option<usize>,
     pub why: WhyLeft,
+    /// What the file says it is; none: nothing any more.
+    pub wanted: Option<Object>,
 }
 
 /// Why a file does not change an object.
@@ -81,7 +83,8 @@ impl fmt::Display for Left {
         }
         out.write_str(match self.why {
             WhyLeft::ChangedElsewhere => {
-                ": changed elsewhere since this file was last imported; decide which of the two is right"
+                ": changed elsewhere since this file was last imported; decide which of the two is right with `lgsp \
+                 registry apply --take`"
             }
             WhyLeft::AgencyGone => {
                 ": an agency that the file no longer names; put it back, closed with a last day and its successors, or \
@@ -134,7 +137,14 @@ pub fn plan_import_taking(
     for change in &changes {
         after.set(&change.object, change.content.clone());
     }
-    let contradictions = check::check_all(&after);
+    let mut contradictions = check::check_all(&after);
+    // What says only what is there already is not written anew.
+    let is_new = |change: &&Change| control.head(&change.object).1 != change.content;
+    let written = changes
+        .iter()
+        .filter(is_new)
+        .filter_map(|change| change.content.as_ref());
+    contradictions.extend(check::check_written(&after, written));
     if !contradictions.is_empty() {
         return Err(located(&file, contradictions));
     }
@@ -145,7 +155,7 @@ pub fn plan_import_taking(
 }
 
 /// What has to be corrected in this file; only if nothing in it is wrong by itself, what another file says.
-fn located(file: &RegistryFile, contradictions: Vec<Contradiction>) -> Vec<ConfigError> {
+pub(crate) fn located(file: &RegistryFile, contradictions: Vec<Contradiction>) -> Vec<ConfigError> {
     let (mut here, elsewhere): (Vec<_>, Vec<_>) = contradictions
         .into_iter()
         .partition(|contradiction| file.objects.contains_key(&contradiction.object));
@@ -195,7 +205,7 @@ impl Plan<'_> {
         }
         let is_own = last.map(|last| last.event) == head;
         match (is_own, reference) {
-            (true, ObjectRef::System(_) | ObjectRef::Connector(_) | ObjectRef::Adapter(_)) => {
+            (true, ObjectRef::System(_) | ObjectRef::Connector(_) | ObjectRef::Adapter(_) | ObjectRef::Grant(_)) => {
                 self.change(reference, None)
             }
             (true, ObjectRef::Agency(_)) => self.disputed(reference, None, None, WhyLeft::AgencyGone),
@@ -221,6 +231,7 @@ impl Plan<'_> {
                 object: reference.clone(),
                 line,
                 why,
+                wanted: wanted.cloned(),
             }),
             Take::File => self.change(reference, wanted.cloned()),
             Take::Ledger => {

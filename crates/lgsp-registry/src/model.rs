@@ -217,6 +217,14 @@ impl Agency {
         valid.next().map(|term| &term.is)
     }
 
+    /// A code of it on a day, of Decision 20/2020 if it has one; of a closed agency the last one.
+    #[must_use]
+    pub fn last_code_by(&self, day: DocumentDate) -> Option<&AgencyCode> {
+        let day = self.last_day_by(day);
+        let any = || self.term_on(&self.codes, day).map(|term| &term.is);
+        self.code_on(Scheme::Qd20, day).or_else(any)
+    }
+
     /// The last day that is not after `day` and not after its end: what it looked like then, if it had begun.
     #[must_use]
     pub(crate) fn last_day_by(&self, day: DocumentDate) -> DocumentDate {

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use lgsp_types::{AdapterId, AgencyId, ConnectorId, ContractRef, Digest, SystemId};
+use lgsp_types::{AdapterId, AgencyId, ConnectorId, ContractRef, Digest, GrantId, SystemId};
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
 use thiserror::Error;
 
 use crate::canonical;
+use crate::grant::Grant;
 use crate::model::{Adapter, Agency, Connector, ContractText, System};
 
 /// One object, cheap to share.
@@ -19,10 +20,11 @@ pub enum Object {
     System(Arc<System>),
     Connector(Arc<Connector>),
     Adapter(Arc<Adapter>),
+    Grant(Arc<Grant>),
     Contract(Arc<ContractText>),
 }
 
-/// Which object: `agency/vp.so-tu-phap`, `system/..`, `connector/..`, `adapter/..`, `contract/vn.lgsp.document/1`.
+/// Which object: `agency/vp.so-tu-phap`, `system/..`, `connector/..`, `adapter/..`, `grant/..`, `contract/vn.lgsp.document/1`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum ObjectRef {
@@ -31,6 +33,7 @@ pub enum ObjectRef {
     Connector(ConnectorId),
     Adapter(AdapterId),
     Contract(ContractRef),
+    Grant(GrantId),
 }
 
 /// The kinds of objects; in this order they may refer to one another.
@@ -40,12 +43,13 @@ pub(crate) enum ObjectKind {
     System,
     Connector,
     Adapter,
+    Grant,
     Contract,
 }
 
-/// A text names no object: it is `agency/`, `system/`, `connector/`, `adapter/` or `contract/` and an id.
+/// A text names no object: it is `agency/`, `system/`, `connector/`, `adapter/`, `grant/` or `contract/` and an id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[error("is not `agency/`, `system/`, `connector/`, `adapter/` or `contract/` and an id")]
+#[error("is not `agency/`, `system/`, `connector/`, `adapter/`, `grant/` or `contract/` and an id")]
 pub struct ObjectRefError;
 
 /// Where in an object's JSON something is wrong, and what.
@@ -58,7 +62,7 @@ pub(crate) struct Misfit {
 
 impl ObjectKind {
     /// Those that stand in registry files; contracts have folders of their own.
-    pub(crate) const IN_FILES: [Self; 4] = [Self::Agency, Self::System, Self::Connector, Self::Adapter];
+    pub(crate) const IN_FILES: [Self; 5] = [Self::Agency, Self::System, Self::Connector, Self::Adapter, Self::Grant];
 
     /// The name of its tables in a file, and of its references.
     pub(crate) const fn name(self) -> &'static str {
@@ -68,6 +72,7 @@ impl ObjectKind {
             Self::Connector => "connector",
             Self::Adapter => "adapter",
             Self::Contract => "contract",
+            Self::Grant => "grant",
         }
     }
 
@@ -87,6 +92,7 @@ impl ObjectKind {
             Self::Connector => read(content).map(Object::Connector),
             Self::Adapter => read(content).map(Object::Adapter),
             Self::Contract => read(content).map(Object::Contract),
+            Self::Grant => read(content).map(Object::Grant),
         }
     }
 }
@@ -100,6 +106,7 @@ impl Object {
             Self::Connector(connector) => ObjectRef::Connector(connector.id.clone()),
             Self::Adapter(adapter) => ObjectRef::Adapter(adapter.id.clone()),
             Self::Contract(contract) => ObjectRef::Contract(contract.id.clone()),
+            Self::Grant(grant) => ObjectRef::Grant(grant.id.clone()),
         }
     }
 
@@ -109,7 +116,7 @@ impl Object {
     }
 }
 
-/// As the agency, system, connector, adapter or contract itself.
+/// As the agency, system, connector, adapter, grant or contract itself.
 impl Serialize for Object {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
@@ -118,6 +125,7 @@ impl Serialize for Object {
             Self::Connector(connector) => connector.as_ref().serialize(serializer),
             Self::Adapter(adapter) => adapter.as_ref().serialize(serializer),
             Self::Contract(contract) => contract.as_ref().serialize(serializer),
+            Self::Grant(grant) => grant.as_ref().serialize(serializer),
         }
     }
 }
@@ -130,6 +138,7 @@ impl ObjectRef {
             Self::Connector(_) => ObjectKind::Connector,
             Self::Adapter(_) => ObjectKind::Adapter,
             Self::Contract(_) => ObjectKind::Contract,
+            Self::Grant(_) => ObjectKind::Grant,
         }
     }
 }
@@ -141,6 +150,7 @@ impl fmt::Display for ObjectRef {
             Self::System(id) => id,
             Self::Connector(id) => id,
             Self::Adapter(id) => id,
+            Self::Grant(id) => id,
             Self::Contract(id) => id,
         };
         write!(out, "{}/{id}", self.kind().name())
@@ -157,6 +167,7 @@ impl TryFrom<String> for ObjectRef {
             "connector" => ConnectorId::parse(id).map(Self::Connector),
             "adapter" => AdapterId::parse(id).map(Self::Adapter),
             "contract" => return ContractRef::parse(id).map(Self::Contract).map_err(|_| ObjectRefError),
+            "grant" => GrantId::parse(id).map(Self::Grant),
             _ => return Err(ObjectRefError),
         }
         .map_err(|_| ObjectRefError)
@@ -177,6 +188,7 @@ pub(crate) struct Objects {
     pub(crate) connectors: BTreeMap<ConnectorId, Arc<Connector>>,
     pub(crate) adapters: BTreeMap<AdapterId, Arc<Adapter>>,
     pub(crate) contracts: BTreeMap<ContractRef, Arc<ContractText>>,
+    pub(crate) grants: BTreeMap<GrantId, Arc<Grant>>,
 }
 
 impl Objects {
@@ -187,6 +199,7 @@ impl Objects {
             ObjectRef::Connector(id) => self.connectors.get(id).cloned().map(Object::Connector),
             ObjectRef::Adapter(id) => self.adapters.get(id).cloned().map(Object::Adapter),
             ObjectRef::Contract(id) => self.contracts.get(id).cloned().map(Object::Contract),
+            ObjectRef::Grant(id) => self.grants.get(id).cloned().map(Object::Grant),
         }
     }
 
@@ -200,11 +213,13 @@ impl Objects {
             }
             (_, Some(Object::Adapter(adapter))) => drop(self.adapters.insert(adapter.id.clone(), adapter)),
             (_, Some(Object::Contract(contract))) => drop(self.contracts.insert(contract.id.clone(), contract)),
+            (_, Some(Object::Grant(grant))) => drop(self.grants.insert(grant.id.clone(), grant)),
             (ObjectRef::Agency(id), None) => drop(self.agencies.remove(id)),
             (ObjectRef::System(id), None) => drop(self.systems.remove(id)),
             (ObjectRef::Connector(id), None) => drop(self.connectors.remove(id)),
             (ObjectRef::Adapter(id), None) => drop(self.adapters.remove(id)),
             (ObjectRef::Contract(id), None) => drop(self.contracts.remove(id)),
+            (ObjectRef::Grant(id), None) => drop(self.grants.remove(id)),
         }
     }
 }
@@ -221,6 +236,7 @@ mod tests {
             "connector/C_1",
             "adapter/vxp-1",
             "contract/vn.lgsp.document/1",
+            "grant/van-ban.H44",
         ] {
             assert_eq!(ObjectRef::try_from(text.to_owned()).unwrap().to_string(), text);
         }
@@ -228,7 +244,8 @@ mod tests {
             "agency",
             "agency/",
             "agency/VP",
-            "grant/x",
+            "right/x",
+            "grant/a b",
             "system/../x",
             "system/a/b",
             "contract/vn.lgsp.document",

@@ -1,6 +1,7 @@
 //! The registry of one moment: immutable, cheap to share, everything found by hash map.
 
 mod authorise;
+mod grants;
 mod route;
 
 use std::collections::HashMap;
@@ -13,12 +14,14 @@ use lgsp_types::{
 pub use authorise::Authorised;
 pub use route::{NoRoute, Pushing, Reception, Route};
 
+use grants::Grants;
+
 use crate::model::{Adapter, Agency, Connector, Mode, System};
 use crate::object::Objects;
 use crate::pattern::PatternIndex;
 use crate::term::Period;
 
-/// Agencies, systems, connectors and adapters as they stand; made by [`crate::Control`] only.
+/// Agencies, systems, connectors, adapters and grants as they stand; made by [`crate::Control`] only.
 ///
 /// Whoever decides takes one snapshot and keeps it for the whole decision.
 #[derive(Debug, Default)]
@@ -38,12 +41,14 @@ pub struct Registry {
     receivers: PatternIndex<ConnectorId>,
     /// The agencies that a connector's patterns cover on some day.
     covered: HashMap<ConnectorId, Vec<AgencyId>>,
+    grants: Grants,
 }
 
 impl Registry {
     pub(crate) fn new(objects: &Objects) -> Self {
         let mut registry = Self {
             listed: objects.agencies.values().cloned().collect(),
+            grants: Grants::new(&objects.grants),
             ..Self::default()
         };
         for (id, system) in &objects.systems {

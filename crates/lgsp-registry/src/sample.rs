@@ -120,6 +120,13 @@ system = "office"
 adapter = "edxml-vxp"
 mode = "push"
 receives_for = ["H62", "H44"]
+
+[[grant]]
+id = "office"
+contracts = ["vn.lgsp.document/1"]
+senders = ["H62.*", "H44.*"]
+addressees = ["H62.*", "H44.*"]
+purposes = ["office"]
 "#;
 
 /// The registry that these files make, imported one after the other; any mistake is shown.

@@ -2,18 +2,20 @@
 
 mod shipped;
 
+pub(crate) use shipped::SHIPPED;
+
 use std::sync::Arc;
 
 use bytes::Bytes;
-use lgsp_types::{AgencyId, CodePattern, ConnectorId, DocumentDate, EventId, SystemId};
+use lgsp_types::{AgencyId, CodePattern, ConnectorId, DocumentDate, EventId, GrantId, SystemId};
 use proptest::prelude::*;
-use proptest::sample::select;
+use proptest::sample::{select, subsequence};
 use proptest::strategy::ValueTree;
 
 use crate::sample::{agency, apply, code, day};
 use crate::{
-    Agency, AgencyKind, Change, ChangeSet, Connector, Control, Import, Mode, NoRoute, Object, ObjectRef, PlainName,
-    Registry, Source, System, Term, Void, plan_import,
+    Agency, AgencyKind, Change, ChangeSet, Connector, ContractRange, Control, Grant, Import, Mode, NoRoute, Object,
+    ObjectRef, PlainName, Registry, Source, System, Term, Void, plan_import,
 };
 
 const CODES: [&str; 5] = ["H62", "H62.11", "H62.14", "000.00.11.H62", "H44.10"];
@@ -105,6 +107,51 @@ fn any_connector() -> impl Strategy<Value = Object> {
     })
 }
 
+/// A file names no closed agency in a grant by its code: [`a_file_is_imported_once`] would be refused.
+const WIDE: [&str; 4] = ["H62.*", "*.H62", "H44.*", "H62.14.*"];
+
+const RANGES: [&str; 4] = ["c/1", "c/1-2", "c/2-*", "d/*"];
+
+fn any_grant() -> impl Strategy<Value = Object> {
+    let contracts = prop::collection::hash_set(select(&RANGES[..]), 1..3);
+    let systems = prop::collection::hash_set(0..3, 0..2);
+    let purposes = prop::collection::hash_set(select(&["", "p", "q"][..]), 0..3);
+    let wide = |least: usize| {
+        let texts = subsequence(&WIDE[..], least..3);
+        texts.prop_map(|texts| {
+            texts
+                .into_iter()
+                .map(|text| CodePattern::parse(text).unwrap())
+                .collect::<Vec<_>>()
+        })
+    };
+    (
+        0..4,
+        contracts,
+        (wide(0), systems, wide(1)),
+        purposes,
+        any_day(),
+        any_day(),
+    )
+        .prop_map(|(at, contracts, (senders, systems, addressees), purposes, from, to)| {
+            let contracts = contracts.into_iter().map(|text| ContractRange::parse(text).unwrap());
+            let systems = systems
+                .into_iter()
+                .map(|at| SystemId::parse(&format!("s{at}")).unwrap());
+            Object::Grant(Arc::new(Grant {
+                id: GrantId::parse(&format!("g{at}")).unwrap(),
+                contracts: contracts.collect(),
+                senders,
+                systems: systems.collect(),
+                addressees,
+                purposes: purposes.into_iter().map(str::to_owned).collect(),
+                from,
+                to,
+                legal_basis: String::new(),
+            }))
+        })
+}
+
 /// One step of somebody who edits: which object, whether it goes, and whether he looked before.
 #[derive(Clone, Debug)]
 struct Edit {
@@ -114,7 +161,7 @@ struct Edit {
 }
 
 fn any_edit() -> impl Strategy<Value = Edit> {
-    let content = prop_oneof![5 => any_agency(), 2 => any_system(), 2 => any_connector()];
+    let content = prop_oneof![5 => any_agency(), 2 => any_system(), 2 => any_connector(), 2 => any_grant()];
     (content, prop::bool::weighted(0.1), prop::bool::weighted(0.1)).prop_map(|(content, removes, is_stale)| Edit {
         content,
         removes,
@@ -221,6 +268,7 @@ fn as_file(control: &Control) -> String {
         "system": objects.systems.values().map(|system| serde_json::to_value(&**system).unwrap()).collect::<Vec<_>>(),
         "connector": objects.connectors.values().map(|it| serde_json::to_value(&**it).unwrap()).collect::<Vec<_>>(),
         "adapter": objects.adapters.values().map(|it| serde_json::to_value(&**it).unwrap()).collect::<Vec<_>>(),
+        "grant": objects.grants.values().map(|it| serde_json::to_value(&**it).unwrap()).collect::<Vec<_>>(),
     });
     text += &toml::to_string(&tables).unwrap();
     text

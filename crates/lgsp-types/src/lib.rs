@@ -43,5 +43,5 @@ pub use ports::{
 pub use reason::{ReasonCode, ReasonCodeError, Refusal};
 pub use receipt::Receipt;
 pub use roster::Roster;
-pub use system::{AdapterId, Caller, ConnectorId, NameError, SystemId};
+pub use system::{AdapterId, Caller, ConnectorId, GrantId, NameError, SystemId};
 pub use time::{Clock, DateError, DocumentDate, DocumentTime, UnixMs, VN_OFFSET_SECONDS};

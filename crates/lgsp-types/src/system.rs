@@ -93,6 +93,11 @@ name!(
     AdapterId
 );
 
+name!(
+    /// A right to send: its name in the registry, and in the refusals that say which rule refused.
+    GrantId
+);
+
 /// What a node does by itself it does as its own adapter: both names have the same letters.
 impl From<&SystemId> for AdapterId {
     fn from(node: &SystemId) -> Self {

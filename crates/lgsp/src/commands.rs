@@ -12,6 +12,8 @@ mod demo;
 mod ledger;
 mod rebuild;
 mod redrive;
+mod registry;
+mod rights;
 mod search;
 mod secret;
 mod serve;
@@ -49,6 +51,12 @@ pub(crate) enum Command {
     Status(status::Status),
     /// Show dead letters, or give them another round of tries
     Redrive(redrive::Redrive),
+    /// Tell who changed the registry of a node, what a file would change, and change it without a restart
+    Registry(registry::Registry),
+    /// Tell by which grants a contract may be sent
+    WhoMay(rights::WhoMay),
+    /// Tell whether a message would be let in, and why not
+    Allowed(rights::Allowed),
     /// Check a ledger offline, also beside a running node: every record, signature, rule and checkpoint
     Verify(verify::Verify),
     /// Make the store again from the ledger and compare it with the one in use
@@ -85,6 +93,9 @@ impl Command {
             Self::Search(search) => search.run(),
             Self::Status(status) => status.run(),
             Self::Redrive(redrive) => redrive.run(),
+            Self::Registry(registry) => registry.run(),
+            Self::WhoMay(who_may) => who_may.run(),
+            Self::Allowed(allowed) => allowed.run(),
             Self::Verify(verify) => verify.run(),
             Self::Rebuild(rebuild) => rebuild.run(),
             Self::Config(config) => config.run(),

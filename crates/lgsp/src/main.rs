@@ -6,6 +6,7 @@ mod grpc;
 mod hexadecimal;
 mod home;
 mod log;
+mod metrics;
 mod node;
 mod operations;
 mod private;

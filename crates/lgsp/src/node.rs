@@ -14,6 +14,7 @@ use lgsp_store::{ObjectSettings, Objects, SqliteStore};
 use lgsp_types::{Clock, UnixMs};
 use serde_json::json;
 use thiserror::Error;
+use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
@@ -21,6 +22,7 @@ use crate::contract_files;
 use crate::grpc::{Grpc, GrpcError, Ports};
 use crate::hexadecimal::hexadecimal;
 use crate::home::{Home, HomeError, Keys};
+use crate::metrics::{self, MeasuredAdapter, MeasuredExchange, Metrics};
 use crate::operations;
 use crate::registry_files;
 use crate::settings::{LedgerKind, Problems, Settings};
@@ -203,7 +205,9 @@ async fn serve_on(
 ) -> Result<(), NodeError> {
     import(settings, spine).await?;
     let serve_error = |what| move |source| NodeError::Serve { what, source };
+    let metrics = Metrics::new();
     let exchange = Arc::clone(spine) as Arc<dyn lgsp_types::Exchange>;
+    let exchange: Arc<dyn lgsp_types::Exchange> = Arc::new(MeasuredExchange::new(exchange, metrics.clone()));
     let now = clock();
     let objects: Arc<dyn lgsp_types::ObjectReader> = Arc::new(objects);
     let ports = Ports {
@@ -215,26 +219,41 @@ async fn serve_on(
     };
     let grpc = Grpc::open(&settings.grpc, home.root(), ports, Arc::clone(&clock)).await?;
     let facade = match settings.vxp.listen {
-        Some(_) => Some(Server::bind(&settings.vxp, &home.secrets(), exchange, objects, clock)?),
+        Some(_) => {
+            let clock = Arc::clone(&clock);
+            Some(Server::bind(&settings.vxp, &home.secrets(), exchange, objects, clock)?)
+        }
         None => None,
     };
     if let Some(facade) = &facade {
         facade.check_secrets(&spine.ruling().registry.systems(now))?;
     }
+    let numbers = match settings.metrics.listen() {
+        Some(address) => Some(
+            TcpListener::bind(address)
+                .await
+                .map_err(serve_error("the port of metrics"))?,
+        ),
+        None => None,
+    };
     let socket = operations::bind(&home.socket()).map_err(serve_error("the operations socket"))?;
     let vxp = facade.as_ref().map(|facade| format!("http://{}", facade.local_addr()));
     let grpc_url = grpc.as_ref().map(Grpc::url);
-    let announcement = json!({ "pid": std::process::id(), "vxp": vxp, "grpc": grpc_url });
+    let metrics_url = numbers.as_ref().and_then(|numbers| numbers.local_addr().ok());
+    let metrics_url = metrics_url.map(|address| format!("http://{address}/metrics"));
+    let announcement = json!({ "pid": std::process::id(), "vxp": vxp, "grpc": grpc_url, "metrics": metrics_url });
     let announcement = announcement.to_string();
     write_whole(&home.announcement(), announcement.as_bytes(), Existing::Replace, 0o644)
         .map_err(serve_error("the announcement"))?;
-    info!(vxp, grpc = grpc_url, data_dir = %home.root().display(), "serving");
+    info!(vxp, grpc = grpc_url, metrics = metrics_url, data_dir = %home.root().display(), "serving");
     if let Some(grpc) = &grpc {
-        spine.push_through(Arc::new(grpc.adapters()), settings.push.limits());
+        let adapters = MeasuredAdapter::new(Arc::new(grpc.adapters()), metrics.clone());
+        spine.push_through(Arc::new(adapters), settings.push.limits());
     }
-    let ((), (), served) = tokio::join!(
+    let ((), (), (), served) = tokio::join!(
         serve_facade(facade, stop.clone(), settings.stop_grace()),
-        operations::serve(socket, Arc::clone(spine), stop.clone()),
+        operations::serve(socket, Arc::clone(spine), clock, stop.clone()),
+        serve_metrics(numbers, metrics, spine, stop.clone()),
         serve_grpc(grpc, stop, settings.stop_grace()),
     );
     // The folder says no longer that somebody serves it.
@@ -242,6 +261,13 @@ async fn serve_on(
         drop(std::fs::remove_file(left));
     }
     Ok(served?)
+}
+
+/// Serves metrics, if they are served.
+async fn serve_metrics(numbers: Option<TcpListener>, metrics: Metrics, spine: &Arc<Spine>, stop: CancellationToken) {
+    if let Some(numbers) = numbers {
+        metrics::serve(numbers, metrics, Arc::clone(spine), stop).await;
+    }
 }
 
 async fn serve_facade(facade: Option<Server>, stop: CancellationToken, grace: Duration) {
@@ -421,6 +447,9 @@ async fn import(settings: &Settings, spine: &Spine) -> Result<(), NodeError> {
                 });
             }
         }
+    }
+    if spine.ruling().registry.grants_nothing() {
+        warn!("the registry has no grant: every message will be refused");
     }
     Ok(())
 }

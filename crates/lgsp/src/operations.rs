@@ -1,6 +1,9 @@
 //! What operators ask a running node: HTTP and JSON on a Unix socket that only the node's user can open.
 //!
-//! It serves `lgsp trace`, `lgsp search` and `lgsp redrive` until the gRPC service of operations takes its place.
+//! It serves `lgsp trace`, `lgsp search`, `lgsp redrive` and `lgsp registry` until the gRPC service of operations takes its place.
+
+pub(crate) mod registry;
+pub(crate) mod rights;
 
 use std::convert::Infallible;
 use std::fs::Permissions;
@@ -17,7 +20,8 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use lgsp_exchange::{RedriveError, SEARCH_INVALID, SearchError, Spine};
-use lgsp_types::{DeliveryId, DocumentQuery, MsgId, Operations};
+use lgsp_types::{Clock, DeliveryId, DocumentQuery, MsgId, Operations};
+use serde::Serialize;
 use serde_json::{Value, json};
 use thiserror::Error;
 use tokio::net::{UnixListener, UnixStream};
@@ -36,7 +40,7 @@ const TIME_LIMIT: Duration = Duration::from_secs(30);
 const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// Serves until `stop`, then finishes the answers it is at.
-pub(crate) async fn serve(listener: UnixListener, spine: Arc<Spine>, stop: CancellationToken) {
+pub(crate) async fn serve(listener: UnixListener, spine: Arc<Spine>, clock: Clock, stop: CancellationToken) {
     let tasks = TaskTracker::new();
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     loop {
@@ -55,11 +59,19 @@ pub(crate) async fn serve(listener: UnixListener, spine: Arc<Spine>, stop: Cance
                 continue;
             }
         };
-        let spine = Arc::clone(&spine);
+        let (spine, clock) = (Arc::clone(&spine), Arc::clone(&clock));
+        let user = stream.peer_cred().ok().map(|peer| peer.uid());
         tasks.spawn(async move {
-            let service = service_fn(move |request| {
-                let spine = Arc::clone(&spine);
-                async move { Ok::<_, Infallible>(answer(&spine, &request).await) }
+            let service = service_fn(move |request: Request<Incoming>| {
+                let (spine, now) = (Arc::clone(&spine), clock());
+                async move {
+                    let answer = if request.uri().path().starts_with(registry::PATH) {
+                        respond(registry::answer(&spine, now, user, request).await)
+                    } else {
+                        answer(&spine, &request).await
+                    };
+                    Ok::<_, Infallible>(answer)
+                }
             });
             let mut http = hyper::server::conn::http1::Builder::new();
             http.timer(TokioTimer::new())
@@ -139,6 +151,10 @@ async fn answer(spine: &Spine, request: &Request<Incoming>) -> Response<Full<Byt
             json!({"error": "there are GET /v1/trace, /v1/search, /v1/evidence, /v1/dead-letters, /v1/tables and /v1/status, and POST /v1/redrive"}),
         ),
     };
+    respond((status, body))
+}
+
+fn respond((status, body): (StatusCode, Value)) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::new(Bytes::from(body.to_string())));
     *response.status_mut() = status;
     response.headers_mut().insert(
@@ -222,11 +238,8 @@ pub(crate) enum AskError {
     Broken(#[source] Box<dyn std::error::Error + Send + Sync>),
     #[error("the node did not answer within {} s", TIME_LIMIT.as_secs())]
     Late,
-    /// Mend the question.
     #[error("the node answers: {what}")]
-    Wrong { what: String },
-    #[error("the node answers: {what}")]
-    Refused { what: String },
+    Refused { what: String, status: StatusCode },
 }
 
 /// Asks a node one question.
@@ -236,12 +249,24 @@ pub(crate) async fn ask(socket: &Path, path: &str, asked: Option<&str>) -> Resul
 
 /// Has a node do something.
 pub(crate) async fn call(socket: &Path, method: Method, path: &str, asked: Option<&str>) -> Result<Value, AskError> {
-    tokio::time::timeout(TIME_LIMIT, call_in_time(socket, method, path, asked))
+    let uri = asked.map_or_else(|| path.to_owned(), |asked| format!("{path}?query={}", percent(asked)));
+    within_time(call_in_time(socket, method, uri, Bytes::new())).await
+}
+
+/// Asks a node a question of its registry, or has it change something there.
+pub(crate) async fn ask_registry(socket: &Path, question: &str, asked: &impl Serialize) -> Result<Value, AskError> {
+    let body = serde_json::to_vec(asked).map_err(|error| AskError::Broken(error.into()))?;
+    let uri = format!("{}{question}", registry::PATH);
+    within_time(call_in_time(socket, Method::POST, uri, body.into())).await
+}
+
+async fn within_time(call: impl Future<Output = Result<Value, AskError>>) -> Result<Value, AskError> {
+    tokio::time::timeout(TIME_LIMIT, call)
         .await
         .map_err(|_| AskError::Late)?
 }
 
-async fn call_in_time(socket: &Path, method: Method, path: &str, asked: Option<&str>) -> Result<Value, AskError> {
+async fn call_in_time(socket: &Path, method: Method, uri: String, asked: Bytes) -> Result<Value, AskError> {
     let broken = |error: Box<dyn std::error::Error + Send + Sync>| AskError::Broken(error);
     let stream = UnixStream::connect(socket).await.map_err(|source| AskError::NoNode {
         path: socket.to_owned(),
@@ -249,12 +274,11 @@ async fn call_in_time(socket: &Path, method: Method, path: &str, asked: Option<&
     })?;
     let handshake = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await;
     let (mut sender, connection) = handshake.map_err(|error| broken(error.into()))?;
-    let uri = asked.map_or_else(|| path.to_owned(), |asked| format!("{path}?query={}", percent(asked)));
     let request = Request::builder()
         .method(method)
         .uri(uri)
         .header("host", "lgsp")
-        .body(Full::<Bytes>::default())
+        .body(Full::new(asked))
         .map_err(|error| broken(error.into()))?;
     let answered = async {
         let response = sender
@@ -276,10 +300,7 @@ async fn call_in_time(socket: &Path, method: Method, path: &str, asked: Option<&
             .and_then(Value::as_str)
             .unwrap_or("an error without a text")
             .to_owned();
-        if status == StatusCode::BAD_REQUEST {
-            return Err(AskError::Wrong { what });
-        }
-        Err(AskError::Refused { what })
+        Err(AskError::Refused { what, status })
     };
     // The connection moves the bytes while the answer is awaited; both end together.
     tokio::pin!(connection);

@@ -38,6 +38,7 @@ pub(crate) struct Settings {
     pub(crate) kafka: kafka::Kafka,
     pub(crate) registry: Registry,
     pub(crate) contracts: Contracts,
+    pub(crate) metrics: Metrics,
     pub(crate) objects: Objects,
     pub(crate) exchange: Exchange,
     pub(crate) documents: documents::Documents,
@@ -95,6 +96,19 @@ pub(crate) struct Registry {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Contracts {
     pub(crate) folders: Vec<PathBuf>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Metrics {
+    listen: String,
+}
+
+impl Metrics {
+    /// None: they are not served.
+    pub(crate) fn listen(&self) -> Option<SocketAddr> {
+        self.listen.parse().ok()
+    }
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -257,6 +271,10 @@ impl Settings {
                 "the list is empty: nobody could connect".to_owned(),
                 mend,
             ));
+        }
+        if !self.metrics.listen.is_empty() && self.metrics.listen().is_none() {
+            let mend = "write an address and a port, as in `127.0.0.1:9464`, or nothing".to_owned();
+            wrong.push(("metrics.listen", "is no address and port".to_owned(), mend));
         }
         wrong.extend(self.grpc_mistakes());
         if self.ledger.kind == LedgerKind::Kafka {

@@ -48,6 +48,12 @@ id = "b"
 system = "vxp.test.14"
 adapter = "edxml-vxp"
 mode = "pull"
+
+[[grant]]
+id = "g"
+contracts = ["vn.lgsp.document/1"]
+senders = ["H62.11"]
+addressees = ["H62.14"]
 "#;
 /// Has no entry in the registry.
 const NOBODY: Department = Department {

@@ -53,6 +53,15 @@ impl Home {
         home
     }
 
+    /// Has the node know those of tests/data/registry/rights.toml too, in a file of its own folder that a test may edit.
+    pub(crate) fn know_rights(&mut self) -> PathBuf {
+        let file = self.root().join("rights.toml");
+        fs::copy(super::data("registry/rights.toml"), &file).unwrap();
+        let files = self.settings["registry"]["files"].as_array().unwrap().clone();
+        self.set("registry", "files", [files, vec![text(&file).into()]].concat());
+        file
+    }
+
     /// Has the node serve gRPC: an authority of its own, made by `lgsp ca`, and any free port.
     pub(crate) fn serve_grpc(&mut self) {
         self.ca(&["init", "--domain", "lgsp.test.vn"]);

@@ -59,6 +59,11 @@ id = "two"
 system = "sys.two"
 adapter = "edxml-vxp"
 mode = "pull"
+[[grant]]
+id = "documents"
+contracts = ["vn.lgsp.document/*"]
+senders = ["H44.*"]
+addressees = ["H44.*"]
 "#;
 
 /// The contracts that are shipped.

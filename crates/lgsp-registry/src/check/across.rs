@@ -51,18 +51,23 @@ pub(super) fn references(objects: &Objects, findings: &mut Findings) {
         }
         whole_codes(&object, "receives_for", &connector.receives_for, &codes, findings);
     }
+    for grant in objects.grants.values() {
+        let object = ObjectRef::Grant(grant.id.clone());
+        whole_codes(&object, "senders", &grant.senders, &codes, findings);
+        whole_codes(&object, "addressees", &grant.addressees, &codes, findings);
+        known_systems(&object, "systems", &grant.systems, objects, findings);
+    }
     for adapter in objects.adapters.values() {
         let object = ObjectRef::Adapter(adapter.id.clone());
-        let unknown = |(_, system): &(usize, &SystemId)| !objects.systems.contains_key(*system);
-        for (at, system) in adapter.speaks_as.iter().enumerate().filter(unknown) {
+        known_systems(&object, "speaks_as", &adapter.speaks_as, objects, findings);
+    }
+}
+
+fn known_systems(object: &ObjectRef, list: &str, systems: &[SystemId], objects: &Objects, findings: &mut Findings) {
+    for (at, system) in systems.iter().enumerate() {
+        if !objects.systems.contains_key(system) {
             let what = format!("there is no system `{system}`");
-            findings.add(
-                &object,
-                format!("speaks_as[{at}]"),
-                &CONFIG_REFERENCE,
-                what,
-                NAME_ANOTHER,
-            );
+            findings.add(object, format!("{list}[{at}]"), &CONFIG_REFERENCE, what, NAME_ANOTHER);
         }
     }
 }

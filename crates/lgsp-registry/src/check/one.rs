@@ -13,22 +13,22 @@ use crate::term::{Period, Term};
 /// Most names, codes, parents and successors of one agency.
 const LIST_MAX: usize = 50;
 /// Most systems of one adapter.
-const SYSTEMS_MAX: usize = 1000;
+pub(super) const SYSTEMS_MAX: usize = 1000;
 /// Most patterns of one system or connector.
 const PATTERNS_MAX: usize = 1000;
 /// Longest name of an agency, in bytes. Source: OrganName of Decree 30/2020/ND-CP has 200 characters.
 const NAME_MAX_BYTES: usize = 600;
 /// Source: RFC 5321, section 4.5.3.1.3.
 const MAIL_MAX_BYTES: usize = 254;
-const LEGAL_BASIS_MAX_BYTES: usize = 500;
+pub(super) const LEGAL_BASIS_MAX_BYTES: usize = 500;
 /// One year.
 const HOURS_MAX: u32 = 8_760;
 /// Most tries of a push delivery, and the longest wait before one (reliability.md G5).
 const TRIES_MAX: usize = 16;
 const WAIT_MAX_MS: u64 = 86_400_000;
 
-const BACKWARDS: &str = "the last day is before the first";
-const PUT_DAYS_IN_ORDER: &str = "put the days in order; both are included";
+pub(super) const BACKWARDS: &str = "the last day is before the first";
+pub(super) const PUT_DAYS_IN_ORDER: &str = "put the days in order; both are included";
 
 pub(super) fn agency(agency: &Agency, findings: &mut Findings) {
     let object = ObjectRef::Agency(agency.id.clone());
@@ -253,19 +253,19 @@ pub(super) fn adapter(adapter: &Adapter, findings: &mut Findings) {
     distinct(&object, "speaks_as", &adapter.speaks_as, findings);
 }
 
-fn patterns(object: &ObjectRef, list: &str, patterns: &[CodePattern], findings: &mut Findings) {
+pub(super) fn patterns(object: &ObjectRef, list: &str, patterns: &[CodePattern], findings: &mut Findings) {
     bound(object, list, patterns.len(), PATTERNS_MAX, findings);
     distinct(object, list, patterns, findings);
 }
 
-fn bound(object: &ObjectRef, list: &str, length: usize, max: usize, findings: &mut Findings) {
+pub(super) fn bound(object: &ObjectRef, list: &str, length: usize, max: usize, findings: &mut Findings) {
     if length > max {
         let what = format!("has {length} entries, at most {max} are taken");
         findings.add(object, list, &CONFIG_TOO_LARGE, what, "leave some out");
     }
 }
 
-fn distinct<T: Eq + Hash>(object: &ObjectRef, list: &str, values: &[T], findings: &mut Findings) {
+pub(super) fn distinct<T: Eq + Hash>(object: &ObjectRef, list: &str, values: &[T], findings: &mut Findings) {
     let mut seen = HashSet::new();
     for (at, value) in values.iter().enumerate() {
         if !seen.insert(value) {
@@ -281,7 +281,14 @@ fn distinct<T: Eq + Hash>(object: &ObjectRef, list: &str, values: &[T], findings
     }
 }
 
-fn text(object: &ObjectRef, path: &str, text: &str, max_bytes: usize, wanted: bool, findings: &mut Findings) {
+pub(super) fn text(
+    object: &ObjectRef,
+    path: &str,
+    text: &str,
+    max_bytes: usize,
+    wanted: bool,
+    findings: &mut Findings,
+) {
     if text.len() > max_bytes {
         let what = format!("is longer than {max_bytes} bytes");
         findings.add(object, path, &CONFIG_TOO_LARGE, what, "shorten it");

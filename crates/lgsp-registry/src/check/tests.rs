@@ -225,3 +225,19 @@ fn two_connectors_with_an_equal_claim_are_found_once() {
         &[],
     );
 }
+
+#[test]
+fn a_grant_names_whom_there_is() {
+    let grant = r#"addressees = ["H62.*", "H44.*"]
+purposes = ["office"]"#;
+    expect(
+        &[(
+            grant,
+            "addressees = [\"H62.*\", \"H62.77\"]\nsystems = [\"office\", \"offices\"]\npurposes = [\"office\"]",
+        )],
+        &[
+            ("grant/office", "addressees[1]", "CONFIG_REFERENCE"),
+            ("grant/office", "systems[1]", "CONFIG_REFERENCE"),
+        ],
+    );
+}

@@ -62,6 +62,19 @@ fn a_change_set_of_an_adapter_has_the_format_that_knows_adapters() {
     ));
 }
 
+/// A build that knows no grants must stop at this set: it would refuse nothing.
+#[test]
+fn a_change_set_of_a_grant_has_the_format_that_knows_grants() {
+    let grant = r#"{"addressees":["H44.*"],"contracts":["a.b/1-2"],"id":"g","purposes":["","p"],"senders":["H62.11"],"to":"2026-12-31"}"#;
+    let bytes = by_person(vec![put(&Control::default(), object(ObjectKind::Grant, grant))]);
+    let text = std::str::from_utf8(&bytes).unwrap();
+    let expected = format!(
+        r#"{{"changes":[{{"content":{grant},"object":"grant/g","predecessor":null}}],"format":3,"source":{{"person":"op-1"}}}}"#
+    );
+    assert_eq!(text, expected);
+    assert!(ChangeSet::read(&bytes).is_ok());
+}
+
 /// Stored for ever: a failure here means that the ledgers in the field read differently. Find the change, do not adjust.
 #[test]
 fn a_change_set_has_these_bytes_for_ever() {
@@ -125,7 +138,7 @@ fn what_is_no_change_set_is_void() {
         (r#"[{"is":"a"}]"#, r#"["a"]"#, "canonical"),
         (r#""object":"agency/a""#, r#""object":"agency/b""#, "another id"),
         (r#""object":"agency/a""#, r#""object":"system/a""#, "unknown field"),
-        (r#""object":"agency/a""#, r#""object":"grant/a""#, "`agency/`"),
+        (r#""object":"agency/a""#, r#""object":"right/a""#, "`agency/`"),
         (r#"{"person":"op-1"}"#, r#"{"person":""}"#, "1 to 128 bytes"),
         (r#"{"person":"op-1"}"#, r#"{"robot":"op-1"}"#, "unknown variant"),
         ("H62", "h62", "agency code"),

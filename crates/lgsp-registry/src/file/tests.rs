@@ -87,7 +87,7 @@ fn several_mistakes_are_told_at_once() {
          [[agency]]\nid = \"c\"\nkind = \"unit\"\nnames = []\nfrom = 2025-01-02\nto = 2025-01-01\n\
          [[system]]\nid = \"s\"\nagency = \"a\"\nspeaks_for = []\nto = 2025-01-01T00:00:00Z\n\
          [[connector]]\nid = \"c\"\nsystem = \"s\"\nadapter = \"x\"\nmode = \"both\"\n\
-         [[grant]]\n",
+         [[right]]\n",
         &[
             (3, "agency[0].id", "CONFIG_FIELD"),
             (6, "agency[1]", "CONFIG_FIELD"),
@@ -95,7 +95,7 @@ fn several_mistakes_are_told_at_once() {
             (14, "agency[2].to", "CONFIG_DATES"),
             (19, "system[0].to", "CONFIG_FIELD"),
             (24, "connector[0].mode", "CONFIG_FIELD"),
-            (25, "grant", "CONFIG_FIELD"),
+            (25, "right", "CONFIG_FIELD"),
         ],
     );
 }
@@ -246,6 +246,74 @@ fn systems_and_connectors_are_checked_by_themselves() {
 }
 
 #[test]
+fn a_grant_is_checked_by_itself() {
+    let (contracts, to) = ("contracts = [\"a.b/1\"]\n", "addressees = [\"H44.*\"]\n");
+    let from = "senders = [\"H44\"]\n";
+    let long = format!("purposes = [\"{}\"]\n", "p".repeat(65));
+    for (text, path, code) in [
+        (["", from, to, ""], "", "CONFIG_FIELD"),
+        (["contracts = []\n", from, to, ""], ".contracts", "CONFIG_FIELD"),
+        (
+            ["contracts = [\"a.b\"]\n", from, to, ""],
+            ".contracts[0]",
+            "CONFIG_FIELD",
+        ),
+        (
+            ["contracts = [\"a.b/3-1\"]\n", from, to, ""],
+            ".contracts[0]",
+            "CONFIG_FIELD",
+        ),
+        (
+            ["contracts = [\"a/1\", \"a/1\"]\n", from, to, ""],
+            ".contracts[1]",
+            "CONFIG_DUPLICATE",
+        ),
+        ([contracts, "", to, ""], ".senders", "CONFIG_FIELD"),
+        (
+            [contracts, "senders = [\"*\"]\n", to, ""],
+            ".senders[0]",
+            "CONFIG_FIELD",
+        ),
+        (
+            [contracts, from, "addressees = []\n", ""],
+            ".addressees",
+            "CONFIG_FIELD",
+        ),
+        (
+            [contracts, from, to, "systems = [\"a/b\"]\n"],
+            ".systems[0]",
+            "CONFIG_FIELD",
+        ),
+        (
+            [contracts, from, to, "purposes = [\"\", \"\"]\n"],
+            ".purposes[1]",
+            "CONFIG_DUPLICATE",
+        ),
+        ([contracts, from, to, "purposes = \"p\"\n"], ".purposes", "CONFIG_FIELD"),
+        ([contracts, from, to, &long], ".purposes[0]", "CONFIG_TOO_LARGE"),
+        (
+            [contracts, from, to, "from = 2026-01-02\nto = 2026-01-01\n"],
+            ".to",
+            "CONFIG_DATES",
+        ),
+        ([contracts, from, to, "until = 2026-01-01\n"], ".until", "CONFIG_FIELD"),
+        (
+            [contracts, from, to, "receivers = [\"H44\"]\n"],
+            ".receivers",
+            "CONFIG_FIELD",
+        ),
+    ] {
+        let text = format!("format = 1\n[[grant]]\nid = \"g\"\n{}", text.concat());
+        let found = mistakes(&text);
+        let found: Vec<_> = found
+            .iter()
+            .map(|(_, path, code)| (path.as_str(), code.as_str()))
+            .collect();
+        assert_eq!(found, [(format!("grant[0]{path}").as_str(), code)], "{text}");
+    }
+}
+
+#[test]
 fn lists_and_texts_have_bounds() {
     let codes: Vec<String> = (0..51).map(|at| format!("\"H62.{at}\"")).collect();
     expect(
@@ -260,6 +328,19 @@ fn lists_and_texts_have_bounds() {
         patterns.join(",")
     );
     expect(&system, &[(5, "system[0].speaks_for", "CONFIG_TOO_LARGE")]);
+    for (count, expected) in [(100, &[][..]), (101, &[(4, "grant[0].contracts", "CONFIG_TOO_LARGE")])] {
+        let contracts: Vec<String> = (0..count).map(|at| format!("\"c{at}/1\"")).collect();
+        let grant = format!(
+            "format = 1\n[[grant]]\nid = \"g\"\ncontracts = [{}]\nsenders = [\"H44\"]\naddressees = [\"H44\"]\npurposes = [\"{}\"]\n",
+            contracts.join(","),
+            "p".repeat(64),
+        );
+        if expected.is_empty() {
+            assert!(RegistryFile::read("f.toml", &grant).is_ok());
+        } else {
+            expect(&grant, expected);
+        }
+    }
     // However many mistakes there are, a person gets no more than a hundred.
     let many = format!("format = 1\n{}", "[[agency]]\n".repeat(5000));
     assert_eq!(mistakes(&many).len(), 100);

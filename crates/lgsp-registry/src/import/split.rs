@@ -87,16 +87,17 @@ fn cut(before: &Objects, changes: &[Change]) -> Option<usize> {
     })
 }
 
-/// Agencies after their parents and successors, then systems, then connectors, then adapters; what is removed last, backwards.
+/// Agencies after their parents and successors, then systems, connectors, adapters, grants; what is removed last, backwards.
 fn in_order_of_reference(changes: Vec<Change>) -> Vec<Change> {
     let (kept, mut removed): (Vec<Change>, Vec<Change>) =
         changes.into_iter().partition(|change| change.content.is_some());
     let ranks = ranks(&kept);
     let rank = |change: &Change| match &change.object {
         ObjectRef::Agency(id) => ranks.get(id).copied().unwrap_or(0),
-        ObjectRef::System(_) => usize::MAX - 2,
-        ObjectRef::Connector(_) => usize::MAX - 1,
-        ObjectRef::Adapter(_) | ObjectRef::Contract(_) => usize::MAX,
+        ObjectRef::System(_) => usize::MAX - 3,
+        ObjectRef::Connector(_) => usize::MAX - 2,
+        ObjectRef::Adapter(_) => usize::MAX - 1,
+        ObjectRef::Grant(_) | ObjectRef::Contract(_) => usize::MAX,
     };
     let mut ordered = kept;
     ordered.sort_by(|one, other| (rank(one), &one.object).cmp(&(rank(other), &other.object)));
@@ -111,7 +112,10 @@ fn ranks(changes: &[Change]) -> HashMap<AgencyId, usize> {
         .iter()
         .filter_map(|change| match &change.content {
             Some(Object::Agency(agency)) => Some((&agency.id, agency.as_ref())),
-            Some(Object::System(_) | Object::Connector(_) | Object::Adapter(_) | Object::Contract(_)) | None => None,
+            Some(
+                Object::System(_) | Object::Connector(_) | Object::Adapter(_) | Object::Grant(_) | Object::Contract(_),
+            )
+            | None => None,
         })
         .collect();
     let mut ranks = HashMap::new();

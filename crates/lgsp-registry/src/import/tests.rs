@@ -72,7 +72,7 @@ fn mute() -> ObjectRef {
 #[test]
 fn a_file_without_news_plans_nothing() {
     let mut control = Control::default();
-    assert_eq!(import(&mut control, FILE, PROVINCE), 15);
+    assert_eq!(import(&mut control, FILE, PROVINCE), 16);
     assert_eq!(plan(&control, PROVINCE), Import::default());
     // Neither comments nor the order or spelling of what means the same are news.
     let text = edited(
@@ -151,17 +151,17 @@ fn a_dispute_is_decided_for_the_file_or_for_the_ledger() {
 }
 
 #[test]
-fn systems_and_connectors_that_vanish_from_the_file_are_removed() {
+fn all_but_agencies_that_vanish_from_the_file_are_removed() {
     let mut control = control(&[(FILE, PROVINCE)]);
     let (text, _) = PROVINCE.split_once("[[connector]]\nid = \"office.push\"").unwrap();
     let text = text.replace(
         "[[system]]\nid = \"office\"\nagency = \"pt\"\nspeaks_for = [\"H62.*\", \"H44\"]\nto = 2026-12-31\n",
         "",
     );
-    assert_eq!(import(&mut control, FILE, &text), 2);
+    assert_eq!(import(&mut control, FILE, &text), 3);
     assert!(control.registry().agency_of(&system("office")).is_none());
     assert_eq!(plan(&control, &text), Import::default());
-    assert_eq!(import(&mut control, FILE, PROVINCE), 2, "and come again with the file");
+    assert_eq!(import(&mut control, FILE, PROVINCE), 3, "and come again with the file");
     edit_by_person(&mut control, &ObjectRef::System(system("office")), |object| {
         let Object::System(known) = object else {
             panic!("no system")
@@ -175,7 +175,7 @@ fn systems_and_connectors_that_vanish_from_the_file_are_removed() {
         ))
     });
     let plan = plan(&control, &text);
-    assert_eq!(changed(&plan), ["connector/office.push"]);
+    assert_eq!(changed(&plan), ["connector/office.push", "grant/office"]);
     assert_eq!(left(&plan), [("system/office".to_owned(), WhyLeft::ChangedElsewhere)]);
 }
 
@@ -316,4 +316,75 @@ fn changes_that_cannot_be_cut_are_refused_clearly() {
         (1, 1, "CONFIG_TOO_LARGE")
     );
     assert!(errors[0].mend.contains("in several steps"), "{}", errors[0]);
+}
+
+#[test]
+fn a_grant_that_is_written_for_a_closed_agency_is_refused_and_an_older_one_holds_nothing_up() {
+    let grant = |sides: &str| format!("format = 1\n[[grant]]\nid = \"g\"\ncontracts = [\"c/1\"]\n{sides}\n");
+    let mut control = control(&[(FILE, PROVINCE)]);
+    let heirs = "name its successor `H44.14` instead";
+    for (sides, path, says) in [
+        (
+            "senders = [\"H62.14\"]\naddressees = [\"H44\"]",
+            "senders[0]",
+            "end the grant by then with `to = 2025-07-31`",
+        ),
+        (
+            "senders = [\"H62.14\"]\naddressees = [\"H44\"]\nto = 2025-08-01",
+            "senders[0]",
+            heirs,
+        ),
+        (
+            "senders = [\"H44\"]\naddressees = [\"000.00.14.H62\"]",
+            "addressees[0]",
+            heirs,
+        ),
+        (
+            "senders = [\"H44\"]\naddressees = [\"H62.99\"]\nto = 2025-07-01",
+            "addressees[0]",
+            "or take the code out",
+        ),
+    ] {
+        let errors = plan_import(&control, "grants.toml", &grant(sides)).unwrap_err();
+        let told: Vec<_> = errors
+            .iter()
+            .map(|error| (error.path.as_str(), error.code.as_str()))
+            .collect();
+        assert_eq!(
+            told,
+            [(format!("grant[0].{path}").as_str(), "CONFIG_CLOSED_AGENCY")],
+            "{sides}"
+        );
+        assert!(errors[0].to_string().contains(says), "{}", errors[0]);
+    }
+    for sides in [
+        "senders = [\"H62.14\"]\naddressees = [\"H44\"]\nto = 2025-07-31",
+        "senders = [\"H62.*\"]\naddressees = [\"H62.*\"]",
+        "senders = [\"H44.10\"]\naddressees = [\"H44.14\"]",
+    ] {
+        import(&mut control, "grants.toml", &grant(sides));
+    }
+    // The agency is closed in its file first; who then writes the grant anew is told.
+    let closed = edited(
+        "from = 2025-07-01\nnames = [\"Sở Tư pháp tỉnh Phú Thọ\"]",
+        "from = 2025-07-01\nto = 2026-12-31\nnames = [\"Sở Tư pháp tỉnh Phú Thọ\"]",
+    );
+    assert_eq!(import(&mut control, FILE, &closed), 1);
+    assert_eq!(
+        import(
+            &mut control.clone(),
+            "copy.toml",
+            &grant("senders = [\"H44.10\"]\naddressees = [\"H44.14\"]")
+        ),
+        1,
+        "what is there already may be said by another file too"
+    );
+    let again = grant("senders = [\"H44.10\"]\naddressees = [\"H44.14\"]\nfrom = 2026-01-01");
+    let errors = plan_import(&control, "grants.toml", &again).unwrap_err();
+    assert_eq!(errors[0].code.as_str(), "CONFIG_CLOSED_AGENCY");
+    import(
+        &mut control,
+        "grants.toml",
+        &again.replace("from = 2026-01-01", "to = 2026-12-31"),
+    );
 }

@@ -1,13 +1,17 @@
-//! Whether a message is let in: may this system speak for this sender now, and can every addressee be reached?
+//! Whether a message is let in: may this system speak for this sender now, may the sender send this to every addressee,
+//! and can each be reached?
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use lgsp_types::{
     ADDRESSEES_MAX, AgencyCode, AgencyId, Caller, DocumentDate, Envelope, Party, Publish, ReasonCode, Refusal, Scheme,
     SystemId, UnixMs, Written,
 };
 
+use super::grants::{Addressed, Asked, Sending};
 use super::{NoRoute, Registry};
+use crate::grant::Grant;
 use crate::model::{Agency, System};
 
 const SENDER_UNKNOWN: ReasonCode = ReasonCode::new("SENDER_UNKNOWN");
@@ -25,6 +29,7 @@ pub struct Authorised {
     publish: Publish,
     envelope: Envelope,
     agency: AgencyId,
+    grants: Vec<Arc<Grant>>,
 }
 
 impl Authorised {
@@ -46,6 +51,12 @@ impl Authorised {
         &self.agency
     }
 
+    /// The grants that allow it, each once: of an addressee the first that does.
+    #[must_use]
+    pub fn grants(&self) -> &[Arc<Grant>] {
+        &self.grants
+    }
+
     #[must_use]
     pub fn into_parts(self) -> (Publish, Envelope, AgencyId) {
         (self.publish, self.envelope, self.agency)
@@ -65,13 +76,25 @@ impl Registry {
     /// Lets a message in, or says everything that is wrong with its sender and addressees.
     ///
     /// Codes mean what they mean on `publish.codes_as_of`; whether it may be sent is decided as of `now`. A message
-    /// with one addressee that cannot be reached is refused whole. Source: exchange.md sections 2 and 3; V2 and V3 of
-    /// vietnam.md 1.16.
+    /// with one addressee that cannot be reached, or to whom no grant allows it, is refused whole. Source: exchange.md
+    /// sections 2 and 3; V2 and V3 of vietnam.md 1.16.
     ///
     /// # Errors
     /// Every [`Refusal`], each with the code as written and its path: the caller corrects them and sends again.
     pub fn authorise(&self, caller: &Caller, publish: Publish, now: UnixMs) -> Result<Authorised, Vec<Refusal>> {
-        let today = now.day_in_vietnam();
+        self.authorise_on(caller, publish, now.day_in_vietnam())
+    }
+
+    /// As [`Registry::authorise`], of a message that were accepted on this day.
+    ///
+    /// # Errors
+    /// As [`Registry::authorise`].
+    pub fn authorise_on(
+        &self,
+        caller: &Caller,
+        publish: Publish,
+        today: DocumentDate,
+    ) -> Result<Authorised, Vec<Refusal>> {
         let days = Days {
             codes: publish.codes_as_of.unwrap_or(today),
             today,
@@ -81,12 +104,24 @@ impl Registry {
         number_of_addressees(&publish).map_err(|refusal| vec![refusal])?;
         let mut refusals = Vec::new();
         let sender = self.sender(system, &publish.from, days, &mut refusals);
-        let addressees = self.addressees(&publish.to, days, &mut refusals);
+        // Whose right it would be is not known of a sender who may not be one.
+        let sending = sender.map(|sender| {
+            self.sending(Asked {
+                contract: &publish.contract,
+                purpose: &publish.purpose,
+                system: &system.id,
+                from: &publish.from.code,
+                sender,
+                today,
+            })
+        });
+        let (addressees, grants) = self.addressees(&publish.to, sending.as_ref(), days, &mut refusals);
         match sender {
             Some(sender) if refusals.is_empty() => Ok(Authorised {
+                grants,
                 envelope: Envelope {
                     contract: publish.contract.clone(),
-                    sender,
+                    sender: party(sender, &publish.from.code, days.codes),
                     system: caller.system.clone(),
                     addressees,
                     purpose: publish.purpose.clone(),
@@ -98,7 +133,7 @@ impl Registry {
         }
     }
 
-    fn sender(&self, system: &System, from: &Written, days: Days, refusals: &mut Vec<Refusal>) -> Option<Party> {
+    fn sender(&self, system: &System, from: &Written, days: Days, refusals: &mut Vec<Refusal>) -> Option<&Agency> {
         let code = &from.code;
         let mut refuse = |reason: ReasonCode, what: String, mend: String| {
             refusals.push(Refusal::new(reason, &from.path, what, mend));
@@ -133,7 +168,7 @@ impl Registry {
             refuse(SENDER_CLOSED, what, self.send_as_successor(agency, days.today));
             return None;
         }
-        Some(party(agency, code, days.codes))
+        Some(agency)
     }
 
     fn send_as_successor(&self, agency: &Agency, today: DocumentDate) -> String {
@@ -150,12 +185,21 @@ impl Registry {
         }
     }
 
-    fn addressees(&self, to: &[Written], days: Days, refusals: &mut Vec<Refusal>) -> Vec<Party> {
+    fn addressees<'a>(
+        &'a self,
+        to: &'a [Written],
+        sending: Option<&Sending<'a>>,
+        days: Days,
+        refusals: &mut Vec<Refusal>,
+    ) -> (Vec<Party>, Vec<Arc<Grant>>) {
         let mut seen = HashSet::new();
-        let mut parties = Vec::new();
+        let (mut parties, mut grants) = (Vec::new(), Vec::<Arc<Grant>>::new());
         for written in to {
-            match self.addressee(written, days) {
-                Ok(party) => {
+            match self.addressee(written, sending, days) {
+                Ok((party, grant)) => {
+                    let is_new = |grant: &&Arc<Grant>| !grants.iter().any(|known| Arc::ptr_eq(known, grant));
+                    let grant = grant.filter(is_new).cloned();
+                    grants.extend(grant);
                     if seen.insert(party.agency.clone()) {
                         parties.push(party);
                     }
@@ -163,20 +207,30 @@ impl Registry {
                 Err(refusal) => refusals.push(refusal),
             }
         }
-        parties
+        (parties, grants)
     }
 
-    fn addressee(&self, to: &Written, days: Days) -> Result<Party, Refusal> {
+    fn addressee<'a>(
+        &'a self,
+        to: &'a Written,
+        sending: Option<&Sending<'a>>,
+        days: Days,
+    ) -> Result<(Party, Option<&'a Arc<Grant>>), Refusal> {
         let code = &to.code;
         let Some(agency) = self.resolve(code, days.codes) else {
             let what = self.unknown_code("addressee", code, days.codes);
             let mend = "take the code from the list of agencies";
             return Err(Refusal::new(ADDRESSEE_UNKNOWN, &to.path, what, mend));
         };
-        match self.route(&agency.id, days.today) {
-            Ok(_) => Ok(party(agency, code, days.codes)),
-            Err(reason) => Err(unreachable(to, agency, &reason, days)),
-        }
+        let route = self.route(&agency.id, days.today);
+        let route = route.map_err(|reason| unreachable(to, agency, &reason, days))?;
+        let receiving = self.agency(&route.agency).unwrap_or(agency);
+        let addressed = Addressed {
+            to,
+            agencies: [agency, receiving],
+        };
+        let granted = sending.map(|sending| self.granted(sending, addressed)).transpose()?;
+        Ok((party(agency, code, days.codes), granted))
     }
 
     fn unknown_code(&self, who: &str, code: &AgencyCode, day: DocumentDate) -> String {

@@ -174,8 +174,24 @@ impl Registry {
         speakers.any(|(_, speaker)| speaker == system)
     }
 
+    /// The systems that are active on this day and speak for the agency that this code means on `codes_as_of`; by id.
+    #[must_use]
+    pub fn speakers_for(&self, code: &AgencyCode, codes_as_of: DocumentDate, day: DocumentDate) -> Vec<SystemId> {
+        let agency = self.resolve(code, codes_as_of);
+        let codes = agency.into_iter().flat_map(|agency| self.codes_of(agency, day));
+        let speakers = codes
+            .flat_map(|code| self.speakers.covering(code))
+            .map(|(_, system)| system);
+        let active = speakers.filter(|system| self.active_system(system, day).is_some());
+        active.cloned().collect::<BTreeSet<SystemId>>().into_iter().collect()
+    }
+
     /// The codes that mean this agency on this day.
-    fn codes_of<'a>(&'a self, agency: &'a Agency, day: DocumentDate) -> impl Iterator<Item = &'a AgencyCode> {
+    pub(super) fn codes_of<'a>(
+        &'a self,
+        agency: &'a Agency,
+        day: DocumentDate,
+    ) -> impl Iterator<Item = &'a AgencyCode> {
         let codes = agency.codes.iter().map(|term| &term.is);
         codes.filter(move |code| self.resolve(code, day).is_some_and(|holder| holder.id == agency.id))
     }

@@ -18,6 +18,9 @@ const SYSTEMS: (&str, &str) = (
     include_str!("../../../../config/registry/systems.toml.example"),
 );
 
+/// Everything under config/registry, the example too.
+pub(crate) const SHIPPED: [(&str, &str); 3] = [PHU_THO, VINH_PHUC, SYSTEMS];
+
 fn shipped() -> Control {
     // By name, as a node takes the files of a folder.
     control(&[PHU_THO, VINH_PHUC])
@@ -139,7 +142,7 @@ fn agencies_of_departments_and_below_have_codes_in_both_schemes() {
 fn the_example_of_systems_connects_everybody() {
     let mut control = shipped();
     let (name, text) = SYSTEMS;
-    assert_eq!(import(&mut control, name, text), 6);
+    assert_eq!(import(&mut control, name, text), 7);
     let registry = control.registry();
     let today = day("2026-11-25");
     let received = |id: &str| registry.receives(&system(id), today);

@@ -94,7 +94,7 @@ impl Redrive {
             let id = text(letter, "delivery");
             match operations::call(socket, Method::POST, "/v1/redrive", Some(id)).await {
                 Ok(answer) => generation = answer.get("generation").cloned(),
-                Err(error @ (AskError::Refused { .. } | AskError::Wrong { .. })) => return Ok(Err(error)),
+                Err(error @ AskError::Refused { .. }) => return Ok(Err(error)),
                 Err(error) => return Err(Failure::cannot(error)),
             }
         }

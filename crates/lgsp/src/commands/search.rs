@@ -4,6 +4,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::Args;
+use http::StatusCode;
 use lgsp_types::DocumentQuery;
 use serde_json::{Value, json};
 
@@ -79,7 +80,7 @@ impl Search {
         let asked = json!(query).to_string();
         let asking = operations::ask(&socket, "/v1/search", Some(&asked));
         let found = runtime.block_on(asking).map_err(|error| match error {
-            AskError::Wrong { what } => Failure::wrong(what),
+            AskError::Refused { what, status } if status == StatusCode::BAD_REQUEST => Failure::wrong(what),
             error => Failure::cannot(error),
         })?;
         let documents = list(&found, "documents");

@@ -182,7 +182,7 @@ pub(super) fn failed(reason: &ReasonCode, error_desc: &str) -> Vec<u8> {
 /// The refusals as one text, as many as fit. A sender that is not the system's begins with the real axis' words.
 pub(super) fn error_desc(refusals: &[Refusal], from: Option<&str>, system: Option<&str>) -> String {
     let mut text = String::new();
-    let is_sender = |refusal: &Refusal| error_code(&refusal.code) == "19";
+    let is_sender = |refusal: &Refusal| refusal.code.as_str().starts_with("SENDER_");
     if let (Some(from), Some(system), true) = (from, system, refusals.first().is_some_and(is_sender)) {
         let _written = write!(text, "Don vi gui {from} khong dung voi ma da dang ky: {system} | ");
     }

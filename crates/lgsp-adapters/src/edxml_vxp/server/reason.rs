@@ -30,6 +30,8 @@ pub(super) fn error_code(reason: &ReasonCode) -> &'static str {
         "SIGNATURE_MISSING" | "SIGNATURE_INVALID" => "15",
         "ADDRESSEE_UNKNOWN" | "DELIVERY_UNKNOWN" | "DELIVERY_WITHDRAWN" => "18",
         "SENDER_UNKNOWN" | "SENDER_NOT_SPOKEN_FOR" | "SENDER_CLOSED" => "19",
+        // The addressee is there, but not for this sender.
+        "NO_GRANT" | "GRANT_EXPIRED" | "GRANT_NOT_YET_VALID" | "PURPOSE_NOT_GRANTED" | "VERSION_NOT_GRANTED" => "19",
         "BUSY" | "OUTCOME_UNKNOWN" | "UNAVAILABLE" | "OBJECT_DAMAGED" => "20",
         "HASH_MISMATCH" | "TOO_MANY_ATTACHMENTS" => "21",
         "ADDRESSEE_CLOSED" | "ADDRESSEE_NO_ROUTE" => "23",
@@ -110,7 +112,11 @@ mod tests {
             ),
             ("15", "SIGNATURE_MISSING SIGNATURE_INVALID"),
             ("18", "ADDRESSEE_UNKNOWN DELIVERY_UNKNOWN"),
-            ("19", "SENDER_UNKNOWN SENDER_NOT_SPOKEN_FOR SENDER_CLOSED"),
+            (
+                "19",
+                "SENDER_UNKNOWN SENDER_NOT_SPOKEN_FOR SENDER_CLOSED NO_GRANT GRANT_EXPIRED GRANT_NOT_YET_VALID \
+                 PURPOSE_NOT_GRANTED VERSION_NOT_GRANTED",
+            ),
             ("20", "BUSY OUTCOME_UNKNOWN UNAVAILABLE OBJECT_DAMAGED"),
             (
                 "21",
