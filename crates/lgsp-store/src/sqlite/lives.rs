@@ -101,10 +101,11 @@ fn keep(connection: &Connection, told: &Life, filed: i64) -> rusqlite::Result<()
         forget(connection, &told.key, gone)?;
     }
     for (agency, (kept, owed)) in &now {
-        if before.get(agency) == Some(kept) {
-            continue;
+        match before.get(agency) {
+            Some(before) if before == kept => continue,
+            Some(_) => forget(connection, &told.key, agency)?,
+            None => {}
         }
-        forget(connection, &told.key, agency)?;
         let (stand, waits, filed) = kept;
         connection
             .prepare_cached("INSERT INTO life (doc_key, agency, filed_id, stand, waits) VALUES (?1, ?2, ?3, ?4, ?5)")?

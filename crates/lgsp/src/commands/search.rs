@@ -79,12 +79,11 @@ impl Search {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let asked = json!(query).to_string();
         let asking = operations::ask(&socket, "/v1/search", Some(&asked));
-        let found = runtime.block_on(asking).map_err(|error| match error {
-            AskError::Refused {
-                what,
-                status: StatusCode::BAD_REQUEST,
-            } => Failure::wrong(what),
-            error => Failure::cannot(error),
+        let found = runtime.block_on(asking).map_err(|error| match &error {
+            AskError::Refused { status, .. } if *status == StatusCode::BAD_REQUEST => Failure::wrong(error),
+            AskError::Refused { .. } | AskError::NoNode { .. } | AskError::Broken(_) | AskError::Late => {
+                Failure::cannot(error)
+            }
         })?;
         let documents = list(&found, "documents");
         let mut out = io::stdout().lock();

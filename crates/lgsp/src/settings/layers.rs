@@ -107,7 +107,9 @@ impl Layers {
     }
 
     fn origin(&self, path: &str) -> Origin {
-        let found = self.origins.iter().rev().find(|(known, _)| known == path);
+        // An item of a list comes from where the list comes.
+        let setting = path.split('[').next().unwrap_or(path);
+        let found = self.origins.iter().rev().find(|(known, _)| known == setting);
         found.map_or(Origin::Default(self.reference), |(_, origin)| origin.clone())
     }
 
