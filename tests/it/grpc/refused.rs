@@ -28,6 +28,15 @@ struct Foreign {
     spare: String,
 }
 
+impl Foreign {
+    fn withdraw(&self) -> v1::WithdrawRequest {
+        v1::WithdrawRequest {
+            message_id: self.spare.clone(),
+            to: String::new(),
+        }
+    }
+}
+
 /// What each call answers to one caller, about a letter: `ok`, or its reason.
 async fn answers(endpoint: &Endpoint, about: &Foreign) -> Vec<(&'static str, String)> {
     let mut answers = to_one_request(endpoint, about).await;
@@ -123,11 +132,7 @@ async fn to_one_request(endpoint: &Endpoint, about: &Foreign) -> Vec<(&'static s
         message_id: message_id.clone(),
     };
     ask!("GetMessage", exchange.get_message(request));
-    let withdraw = v1::WithdrawRequest {
-        message_id: about.spare.clone(),
-        to: String::new(),
-    };
-    ask!("Withdraw", exchange.withdraw(withdraw));
+    ask!("Withdraw", exchange.withdraw(about.withdraw()));
     ask!(
         "AcknowledgeDelivery",
         exchange.acknowledge_delivery(delivered(&delivery_id))
