@@ -5,7 +5,8 @@ use lgsp_audit::Record;
 use lgsp_store::{DeliveryRow, DocumentRow, EventRow, LoggedEvent, MessageRow, Search, Timeline};
 use lgsp_types::{
     AgencyId, Caller, DeliveryId, DocumentDate, Happened, History, Kind, MessageEvidence, MsgId, NodeStatus,
-    Operations, Relation, Tables, Trace, TracedAgency, TracedDelivery, TracedEvent, TracedMessage, Unavailable, What,
+    Operations, Relation, Scheme, Tables, Trace, TracedAgency, TracedDelivery, TracedEvent, TracedMessage, Unavailable,
+    What,
 };
 
 use crate::documents::CHAIN_MAX;
@@ -256,17 +257,34 @@ impl Spine {
             deliveries: timeline
                 .deliveries
                 .iter()
-                .map(|delivery| self.told_delivery(delivery, day))
+                .map(|delivery| self.told_delivery(delivery, &timeline.events, day))
                 .collect(),
             events: timeline.events.iter().map(|event| self.told_event(event)).collect(),
             receipt: self.receipt_note(message.msg_id, inscribed(message.accepted())),
         }
     }
 
-    fn told_delivery(&self, row: &DeliveryRow, day: DocumentDate) -> TracedDelivery {
+    /// The last agency that a fact about this delivery names as its receiver, if that is not the addressee.
+    fn receiver(&self, row: &DeliveryRow, events: &[EventRow]) -> Option<TracedAgency> {
+        let own = events.iter().filter(|event| event.delivery == Some(row.delivery));
+        let received = own
+            .filter(|event| event.connector.is_some())
+            .filter_map(|event| event.agency.as_ref());
+        let last = received.last().filter(|agency| **agency != row.addressee.agency)?;
+        let (ruling, today) = (self.rules.current(), self.scribe.now().day_in_vietnam());
+        let code = ruling
+            .registry
+            .agency(last)
+            .and_then(|agency| agency.code_on(Scheme::Qd20, today));
+        let code = code.map(ToString::to_string).unwrap_or_default();
+        Some(self.agency(last, &code, today))
+    }
+
+    fn told_delivery(&self, row: &DeliveryRow, events: &[EventRow], day: DocumentDate) -> TracedDelivery {
         TracedDelivery {
             delivery: row.delivery,
             to: self.agency(&row.addressee.agency, row.written.as_str(), day),
+            receiver: self.receiver(row, events),
             state: row.state.name(),
             late: row.late,
             reason: row.reason.as_ref().map(ToString::to_string),

@@ -216,6 +216,8 @@ pub struct TracedAgency {
 pub struct TracedDelivery {
     pub delivery: DeliveryId,
     pub to: TracedAgency,
+    /// Who had it, or was to have it, in the place of an addressee that is closed; by the code it has today.
+    pub receiver: Option<TracedAgency>,
     pub state: &'static str,
     pub late: bool,
     pub reason: Option<String>,

@@ -87,7 +87,7 @@ impl Adapter for Far {
     async fn deliver(&self, push: Push) -> Pushed {
         let text = String::from_utf8(push.content.payload.to_vec()).unwrap();
         self.saw.send((text.clone(), push.attempt)).await.unwrap();
-        if text.starts_with(r#"{"text":"held"#) {
+        if text.contains(r#""subject":"held"#) {
             self.door.acquire().await.unwrap().forget();
         }
         if !self.reachable.load(Ordering::Relaxed) {

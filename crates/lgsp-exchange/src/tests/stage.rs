@@ -61,7 +61,7 @@ adapter = "edxml-vxp"
 mode = "pull"
 [[grant]]
 id = "documents"
-contracts = ["vn.lgsp.document/*"]
+contracts = ["vn.lgsp.document/*", "vn.lgsp.document-status/*"]
 senders = ["H44.*"]
 addressees = ["H44.*"]
 "#;

@@ -6,6 +6,8 @@ mod narrator;
 mod packet;
 mod play;
 mod proof;
+mod push;
+mod rules;
 mod stage;
 
 use std::path::PathBuf;
@@ -43,6 +45,8 @@ impl Demo {
         let stage = Stage::raise(&self.data, self.kafka, &mut narrator)?;
         let played = play::perform(&stage, &mut narrator)?;
         letter::perform(&stage, &narrator)?;
+        rules::perform(&stage, &narrator)?;
+        push::perform(&stage, &narrator)?;
         proof::show(&stage, &played, &mut narrator)?;
         if let Some(file) = &self.access {
             stage.write_access(file)?;

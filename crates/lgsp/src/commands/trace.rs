@@ -107,9 +107,10 @@ fn print(out: &mut impl Write, message: &Value) -> io::Result<()> {
         };
         writeln!(
             out,
-            "  to {} ({}): {}{late}{}",
+            "  to {} ({}){}: {}{late}{}",
             text(to, "name"),
             text(to, "code"),
+            received_by(delivery),
             text(delivery, "state"),
             reason.unwrap_or_default(),
         )?;
@@ -122,6 +123,20 @@ fn print(out: &mut impl Write, message: &Value) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Who had it in the addressee's place.
+fn received_by(delivery: &Value) -> String {
+    match delivery.get("receiver") {
+        Some(receiver) if receiver.is_object() => {
+            format!(
+                ", by its successor {} ({})",
+                text(receiver, "name"),
+                text(receiver, "code")
+            )
+        }
+        _ => String::new(),
+    }
 }
 
 fn print_event(out: &mut impl Write, event: &Value, began: u64, indent: &str) -> io::Result<()> {

@@ -88,6 +88,46 @@ pub(super) fn systems() -> Result<Vec<System>, Failure> {
     parts.into_iter().map(system).collect()
 }
 
+/// A department whose service is called.
+#[derive(Debug)]
+pub(super) struct Called {
+    pub(super) agency: &'static str,
+    pub(super) name: &'static str,
+    /// Its system, and the reference of its secret.
+    pub(super) system: &'static str,
+}
+
+pub(super) const CALLED: Called = Called {
+    agency: "H44.01",
+    name: "Văn phòng UBND tỉnh Phú Thọ",
+    system: "app.demo.office",
+};
+/// Code and name of an agency to which nobody may send any more.
+pub(super) const OUTSIDE: (&str, &str) = ("G99", "Cơ quan trung ương (minh họa)");
+/// The grant that allowed it.
+pub(super) const LAPSED_GRANT: &str = "demo.het-han";
+
+/// The registry file of the service that is called at this address, and of the right that has lapsed.
+pub(super) fn rules(url: &str) -> String {
+    let Called { agency, system, .. } = CALLED;
+    let (outside, name) = OUTSIDE;
+    format!(
+        "format = 1\n\n[[system]]\nid = \"{system}\"\nagency = \"pt.van-phong-ubnd-tinh\"\nspeaks_for = [\"{agency}\"]\n\
+         secret_ref = \"{system}\"\nkey_id = \"{system}.1\"\n\n[[connector]]\nid = \"{system}\"\nsystem = \"{system}\"\n\
+         adapter = \"webhook\"\nmode = \"push\"\nurl = \"{url}\"\nretry_waits_ms = {RETRY_WAITS_MS:?}\n\n\
+         [[agency]]\nid = \"demo.trung-uong\"\nkind = \"central\"\nnames = [\"{name}\"]\ncodes = [\"{outside}\"]\n\n\
+         [[system]]\nid = \"app.demo.outside\"\nagency = \"demo.trung-uong\"\nspeaks_for = [\"{outside}\"]\n\n\
+         [[connector]]\nid = \"app.demo.outside\"\nsystem = \"app.demo.outside\"\nadapter = \"edxml-vxp\"\nmode = \"pull\"\n\n\
+         [[grant]]\nid = \"{LAPSED_GRANT}\"\ncontracts = [\"vn.lgsp.document/*\"]\nsenders = [\"H44.06\"]\n\
+         addressees = [\"{outside}\"]\nto = 2025-12-31\n"
+    )
+}
+
+/// Waits before the tries of a push: the demo has no three days.
+const RETRY_WAITS_MS: [u32; 12] = [
+    0, 200, 1_000, 1_000, 1_000, 1_000, 1_000, 1_000, 1_000, 1_000, 1_000, 1_000,
+];
+
 /// The registry file of the demo's systems, and of the adapter that speaks as them.
 pub(super) fn registry(systems: &[System], adapter: &str) -> String {
     let mut text =

@@ -30,10 +30,10 @@ pub(super) struct Played {
 }
 
 /// A department's own software: its credentials and its folder.
-struct Department<'a> {
-    system: &'a System,
-    service: Service,
-    folder: PathBuf,
+pub(super) struct Department<'a> {
+    pub(super) system: &'a System,
+    pub(super) service: Service,
+    pub(super) folder: PathBuf,
 }
 
 /// Plays to the end, or says what was answered otherwise than it had to be.
@@ -72,13 +72,13 @@ pub(super) fn perform(stage: &Stage, narrator: &mut Narrator) -> Result<Played, 
 }
 
 /// What the departments' clocks show.
-fn local_time() -> Result<DateTime, Failure> {
+pub(super) fn local_time() -> Result<DateTime, Failure> {
     let now = i64::try_from(clock()().0).map_err(Failure::cannot)?;
     let now = jiff::Timestamp::from_millisecond(now).map_err(Failure::cannot)?;
     Ok(jiff::tz::Offset::constant(7).to_datetime(now))
 }
 
-fn departments<'a>(stage: &'a Stage, now: DateTime) -> Result<[Department<'a>; 3], Failure> {
+pub(super) fn departments<'a>(stage: &'a Stage, now: DateTime) -> Result<[Department<'a>; 3], Failure> {
     let department = |system: &'a System| -> Result<Department<'a>, Failure> {
         let folder = stage.clients().join(&system.system);
         fs::create_dir_all(&folder)?;
@@ -96,7 +96,7 @@ fn departments<'a>(stage: &'a Stage, now: DateTime) -> Result<[Department<'a>; 3
     Ok([department(a)?, department(b)?, department(c)?])
 }
 
-fn expect(held: bool, what: &str, answered: &dyn std::fmt::Debug) -> Result<(), Failure> {
+pub(super) fn expect(held: bool, what: &str, answered: &dyn std::fmt::Debug) -> Result<(), Failure> {
     if held {
         Ok(())
     } else {
@@ -104,12 +104,12 @@ fn expect(held: bool, what: &str, answered: &dyn std::fmt::Debug) -> Result<(), 
     }
 }
 
-fn answered(result: Result<Answer, CallError>) -> Result<Answer, Failure> {
+pub(super) fn answered(result: Result<Answer, CallError>) -> Result<Answer, Failure> {
     result.map_err(Failure::no)
 }
 
 /// A refusal with this ErrorCode whose text holds these words; everything else is a failure of the demo.
-fn refused(result: Result<Answer, CallError>, error_code: &str, words: &[&str]) -> Result<String, Failure> {
+pub(super) fn refused(result: Result<Answer, CallError>, error_code: &str, words: &[&str]) -> Result<String, Failure> {
     match result {
         Err(CallError::Refused(answer)) => {
             let told = answer.error_code == error_code && words.iter().all(|word| answer.error_desc.contains(word));
@@ -196,7 +196,7 @@ impl Department<'_> {
         )?)
     }
 
-    fn report(
+    pub(super) fn report(
         &mut self,
         about: ResponseFor,
         code: &str,

@@ -9,12 +9,15 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+use lgsp_adapters::webhook::simulator::Receiver;
+use lgsp_files::Existing;
 use lgsp_ledger::kafka::Cluster;
 use serde_json::{Value, json};
 
 use super::cast::{self, System};
 use super::narrator::Narrator;
 use crate::commands::Failure;
+use crate::private;
 use papers::{ADAPTER, DOMAIN, Papers};
 use process::{Process, pass_on_signals};
 
@@ -32,6 +35,7 @@ pub(super) struct Stage {
     grpc: String,
     papers: Papers,
     systems: Vec<System>,
+    called: Receiver,
 }
 
 impl Stage {
@@ -49,6 +53,7 @@ impl Stage {
         let papers = Papers::make(&folder, &mut systems)?;
         let kafka = kafka.then(|| start_kafka(&folder, narrator)).transpose()?;
         write_registry(&folder, &systems)?;
+        let called = start_called(&folder)?;
         let settings = folder.join("demo.toml");
         fs::write(&settings, node_settings(&folder, &papers, kafka.as_ref()))?;
         papers.make_tokens(&settings, &mut systems)?;
@@ -85,11 +90,17 @@ impl Stage {
             grpc,
             papers,
             systems,
+            called,
         })
     }
 
     pub(super) fn systems(&self) -> &[System] {
         &self.systems
+    }
+
+    /// The service that is called.
+    pub(super) const fn called(&self) -> &Receiver {
+        &self.called
     }
 
     pub(super) fn vxp(&self) -> &str {
@@ -214,6 +225,17 @@ fn start_kafka(folder: &Path, narrator: &Narrator) -> Result<Cluster, Failure> {
     Ok(cluster)
 }
 
+/// A department's own service, with its secret where the node finds it and its address in the registry.
+fn start_called(folder: &Path) -> Result<Receiver, Failure> {
+    let secret = private::fresh_webhook_secret().map_err(Failure::cannot)?;
+    let kept = folder.join("node/secrets").join(cast::CALLED.system);
+    fs::create_dir_all(&kept)?;
+    private::write(&kept.join("current"), secret.as_bytes(), Existing::Refuse).map_err(Failure::cannot)?;
+    let called = Receiver::start(&secret, None)?;
+    fs::write(folder.join("registry/z-rules.toml"), cast::rules(&called.url()))?;
+    Ok(called)
+}
+
 /// Removes what an earlier demo left, and nothing else.
 fn fresh(folder: &Path) -> Result<(), Failure> {
     if folder.exists() {
@@ -268,7 +290,8 @@ fn node_settings(folder: &Path, papers: &Papers, kafka: Option<&Cluster>) -> Str
         "# Settings of the demo's node: what differs from config/lgsp.toml.\n[node]\nid = \"lgsp-demo\"\ndata_dir = {}\n\n\
          [registry]\nfiles = [{}]\n\n[contracts]\nfolders = [{}]\n\n# The façade is a process of its own: see adapter.toml.\n[vxp]\nlisten = \"\"\n\n\
          [seal]\ninterval_ms = 200\n\n[grpc]\nlisten = \"127.0.0.1:0\"\ndomain = \"{DOMAIN}\"\ncertificate = {}\nkey = {}\n\
-         client_ca = {}\nclient_crls = [{}]\n",
+         client_ca = {}\nclient_crls = [{}]\n\n[push]\nprobe_interval_ms = 200\n\n\
+         [webhook]\nplain_hosts = [\"127.0.0.1\"]\nnetworks = [\"127.0.0.0/8\"]\n",
         quoted(&folder.join("node")),
         quoted(&folder.join("registry")),
         quoted(&folder.join("contracts")),
