@@ -270,7 +270,7 @@ impl Settings {
             .webhook
             .connect_timeout_ms
             .saturating_add(self.webhook.answer_timeout_ms);
-        if !self.push.waits_for(try_ms) {
+        if self.webhook.calls_anybody() && !self.push.waits_for(try_ms) {
             let what = "is, with webhook.connect_timeout_ms, longer than push.answer_timeout_ms".to_owned();
             let mend = "shorten one of them, or let push.answer_timeout_ms be longer".to_owned();
             wrong.push(("webhook.answer_timeout_ms", what, mend));

@@ -115,7 +115,7 @@ fn a_wrong_setting_is_shown_with_its_line() {
             "2",
         ),
         (
-            "[webhook]\nanswer_timeout_ms = 50001",
+            "[webhook]\nanswer_timeout_ms = 50001\nhosts = [\"a.vn\"]",
             "webhook.answer_timeout_ms",
             "is, with webhook.connect_timeout_ms, longer than push.answer_timeout_ms",
             "2",
