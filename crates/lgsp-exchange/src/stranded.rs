@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use lgsp_registry::{NoRoute, Registry};
 use lgsp_types::{
-    AgencyId, ConnectorId, DeliveryState, Kind, OpenDelivery, OpenQuery, ReasonCode, Unavailable, Uncollected, UnixMs,
-    What,
+    AgencyId, ConnectorId, DeliveryId, DeliveryState, Kind, OpenDelivery, OpenQuery, ReasonCode, Unavailable,
+    Uncollected, UnixMs, What,
 };
 use tokio::time::{Instant, MissedTickBehavior};
 use tracing::{error, info, warn};
@@ -83,14 +83,14 @@ impl Spine {
     }
 
     /// `since`: when each agency was first seen without a connector.
-    async fn end_strays(&self, since: &mut HashMap<AgencyId, Instant>, after: Duration) -> Result<(), Unavailable> {
+    async fn end_strays(&self, since: &mut HashMap<AgencyId, Instant>, grace: Duration) -> Result<(), Unavailable> {
         let now = Instant::now();
         let unreached = self.ruling().registry.unreached(self.scribe.now().day_in_vietnam());
         since.retain(|agency, _| unreached.contains(agency));
         for agency in unreached {
             since.entry(agency).or_insert(now);
         }
-        let due = since.iter().filter(|(_, since)| now - **since >= after);
+        let due = since.iter().filter(|(_, since)| now - **since >= grace);
         let due: Vec<AgencyId> = due.map(|(agency, _)| agency.clone()).collect();
         let mut after = None;
         loop {
@@ -188,11 +188,7 @@ impl Spine {
         Ok((count, oldest))
     }
 
-    async fn page(
-        &self,
-        agencies: &[AgencyId],
-        after: Option<lgsp_types::DeliveryId>,
-    ) -> Result<Vec<OpenDelivery>, Unavailable> {
+    async fn page(&self, agencies: &[AgencyId], after: Option<DeliveryId>) -> Result<Vec<OpenDelivery>, Unavailable> {
         let query = OpenQuery {
             contract: None,
             limit: PAGE,

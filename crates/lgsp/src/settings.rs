@@ -293,6 +293,15 @@ impl Settings {
             wrong.push(("metrics.listen", "is no address and port".to_owned(), mend));
         }
         wrong.extend(self.grpc_mistakes());
+        let try_ms = self
+            .webhook
+            .connect_timeout_ms
+            .saturating_add(self.webhook.answer_timeout_ms);
+        if self.webhook.calls_anybody() && !self.push.waits_for(try_ms) {
+            let what = "is, with webhook.connect_timeout_ms, longer than push.answer_timeout_ms".to_owned();
+            let mend = "shorten one of them, or let push.answer_timeout_ms be longer".to_owned();
+            wrong.push(("webhook.answer_timeout_ms", what, mend));
+        }
         if self.ledger.kind == LedgerKind::Kafka {
             wrong.extend(self.kafka.mistakes(self.vxp.answer_timeout_ms));
         }

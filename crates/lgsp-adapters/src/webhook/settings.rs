@@ -38,6 +38,12 @@ impl Settings {
         ]
     }
 
+    /// Whether any host may be called at all.
+    #[must_use]
+    pub fn calls_anybody(&self) -> bool {
+        !(self.hosts.is_empty() && self.plain_hosts.is_empty())
+    }
+
     pub(super) fn connect_timeout(&self) -> Duration {
         Duration::from_millis(self.connect_timeout_ms)
     }

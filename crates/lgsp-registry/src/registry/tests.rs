@@ -140,6 +140,16 @@ fn a_system_receives_for_its_agencies_and_for_those_they_follow() {
         received("tp.dms", "2025-07-01"),
         pairs(&[("pt.tp", "pt.tp"), ("vp.tp", "pt.tp")])
     );
+    let pulls = registry.pulls(day("2025-07-01"));
+    let khcn = pulls
+        .iter()
+        .find(|(connector, _)| connector.system == system("khcn.dms"));
+    let agencies: Vec<&str> = khcn.unwrap().1.iter().map(|agency| agency.as_str()).collect();
+    assert_eq!(agencies, ["pt.khcn", "vp.khcn", "vp.tttt"], "the same, by connector");
+    for agency in registry.unreached(day("2025-07-01")) {
+        registry.route(&agency, day("2025-07-01")).unwrap_err();
+        assert!(!agencies.contains(&agency.as_str()));
+    }
     // Nothing is collected where the exchange pushes, or by nobody.
     assert!(received("office", "2025-07-01").is_empty() && received("stranger", "2025-07-01").is_empty());
 }

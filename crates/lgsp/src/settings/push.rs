@@ -30,6 +30,11 @@ impl Push {
         .into_iter()
     }
 
+    /// Whether a try of so many milliseconds is not cut off.
+    pub(super) const fn waits_for(self, try_ms: u64) -> bool {
+        try_ms <= self.answer_timeout_ms
+    }
+
     pub(crate) fn limits(self) -> PushLimits {
         PushLimits {
             tries_at_once_max: self.tries_at_once_max,

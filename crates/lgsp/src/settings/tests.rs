@@ -114,6 +114,12 @@ fn a_wrong_setting_is_shown_with_its_line() {
             "the list is empty: nobody could connect",
             "2",
         ),
+        (
+            "[webhook]\nanswer_timeout_ms = 50001\nhosts = [\"a.vn\"]",
+            "webhook.answer_timeout_ms",
+            "is, with webhook.connect_timeout_ms, longer than push.answer_timeout_ms",
+            "2",
+        ),
         ("node = 1\n", "", "`node` is a section", "1"),
     ] {
         let found = wrong(overlay);
