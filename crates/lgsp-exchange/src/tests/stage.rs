@@ -66,19 +66,13 @@ senders = ["H44.*"]
 addressees = ["H44.*"]
 "#;
 
-/// The contracts that are shipped.
-fn contracts() -> [Folder; 2] {
-    let document = Folder::new(
+/// The contract that is shipped.
+fn document_contract() -> Folder {
+    Folder::new(
         ContractRef::parse("vn.lgsp.document/1").unwrap(),
         include_bytes!("../../../../config/contracts/vn.lgsp.document/1/schema.json"),
         include_bytes!("../../../../config/contracts/vn.lgsp.document/1/contract.toml"),
-    );
-    let status = Folder::new(
-        ContractRef::parse("vn.lgsp.document-status/1").unwrap(),
-        include_bytes!("../../../../config/contracts/vn.lgsp.document-status/1/schema.json"),
-        include_bytes!("../../../../config/contracts/vn.lgsp.document-status/1/contract.toml"),
-    );
-    [document, status]
+    )
 }
 
 #[derive(Debug)]
@@ -142,7 +136,7 @@ impl Stage {
             .await
             .map_err(|error| chain(&error))?;
         spine
-            .import_contracts(&contracts())
+            .import_contracts(&[document_contract()])
             .await
             .map_err(|error| chain(&error))?;
         spine
