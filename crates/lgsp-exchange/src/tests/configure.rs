@@ -16,7 +16,7 @@ async fn of_two_edits_at_the_same_moment_one_is_told_by_whom_it_was_overtaken() 
     let (text, made) = stage.spine.object_to_edit(&grant()).unwrap();
     assert_eq!(
         (made.by.as_str(), made.position.as_str()),
-        ("file test.toml", "test.control/0/4")
+        ("file test.toml", "test.control/0/3")
     );
     let [one, other] = ["2199-01-01", "2199-01-02"].map(|day| format!("{text}to = {day}\n"));
     // Both are planned before either is in force.

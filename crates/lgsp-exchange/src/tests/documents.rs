@@ -1,6 +1,7 @@
 //! The life of a document as operators see it: told, late by the calendar, and found.
 
 use bytes::Bytes;
+use lgsp_contract::Folder;
 use lgsp_types::{
     ContractRef, DocumentQuery, DocumentRef, Exchange, FoundDocuments, Operations, Publish, Relation, TracedDocument,
     UnixMs,
@@ -12,6 +13,28 @@ use crate::SearchError;
 const LETTER: &str = "H44.01,2026/11/25,12/QĐ-UBND";
 const SECOND: &str = "H44.01,2026/11/25,13/QĐ-UBND";
 const HOUR: UnixMs = UnixMs(3_600_000);
+
+/// Statuses are let through as well.
+const STATUSES: &str = r#"
+format = 1
+[[grant]]
+id = "statuses"
+contracts = ["vn.lgsp.document-status/*"]
+senders = ["H44.*"]
+addressees = ["H44.*"]
+"#;
+
+async fn with_statuses() -> Stage {
+    let stage = Stage::open().await;
+    let contract = Folder::new(
+        ContractRef::parse("vn.lgsp.document-status/1").unwrap(),
+        include_bytes!("../../../../config/contracts/vn.lgsp.document-status/1/schema.json"),
+        include_bytes!("../../../../config/contracts/vn.lgsp.document-status/1/contract.toml"),
+    );
+    stage.spine.import_contracts(&[contract]).await.unwrap();
+    stage.spine.import("statuses.toml", STATUSES).await.unwrap();
+    stage
+}
 
 fn about(relation: Relation, id: &str) -> DocumentRef {
     DocumentRef {
@@ -77,7 +100,7 @@ fn late() -> DocumentQuery {
 
 #[tokio::test]
 async fn a_document_is_late_when_working_hours_have_passed_and_no_more_when_it_is_registered() {
-    let stage = Stage::open().await;
+    let stage = with_statuses().await;
     // Wednesday, 16:46:40: of the hour 13 minutes are left, the rest is of tomorrow.
     stage.send(letter(LETTER, &[], "Về việc đô thị hóa")).await;
     let stand = |documents: &[TracedDocument]| {
@@ -120,7 +143,7 @@ async fn a_document_is_late_when_working_hours_have_passed_and_no_more_when_it_i
 
 #[tokio::test]
 async fn a_replaced_document_and_the_new_one_are_told_from_either_number_with_every_message() {
-    let stage = Stage::open().await;
+    let stage = with_statuses().await;
     stage.send(letter(LETTER, &[], "Về việc khác")).await;
     stage.say(status("03")).await;
     stage
@@ -155,7 +178,7 @@ async fn a_replaced_document_and_the_new_one_are_told_from_either_number_with_ev
 
 #[tokio::test]
 async fn a_search_finds_by_code_of_either_kind_and_words_and_says_all_that_is_wrong_in_it() {
-    let stage = Stage::open().await;
+    let stage = with_statuses().await;
     stage.send(letter(LETTER, &[], "Về việc đô thị hóa")).await;
     let query = |change: fn(&mut DocumentQuery)| {
         let mut query = DocumentQuery::default();
@@ -202,7 +225,7 @@ async fn a_search_finds_by_code_of_either_kind_and_words_and_says_all_that_is_wr
 
 #[tokio::test]
 async fn a_node_that_stood_by_finds_the_same_words() {
-    let stage = Stage::open().await;
+    let stage = with_statuses().await;
     stage.send(letter(LETTER, &[], "Về việc đô thị hóa")).await;
     let stage = stage.reopen_elsewhere().await;
     let words = DocumentQuery {

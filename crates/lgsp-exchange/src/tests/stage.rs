@@ -61,24 +61,18 @@ adapter = "edxml-vxp"
 mode = "pull"
 [[grant]]
 id = "documents"
-contracts = ["vn.lgsp.document/*", "vn.lgsp.document-status/*"]
+contracts = ["vn.lgsp.document/*"]
 senders = ["H44.*"]
 addressees = ["H44.*"]
 "#;
 
-/// The contracts that are shipped.
-fn contracts() -> [Folder; 2] {
-    let document = Folder::new(
+/// The contract that is shipped.
+fn document_contract() -> Folder {
+    Folder::new(
         ContractRef::parse("vn.lgsp.document/1").unwrap(),
         include_bytes!("../../../../config/contracts/vn.lgsp.document/1/schema.json"),
         include_bytes!("../../../../config/contracts/vn.lgsp.document/1/contract.toml"),
-    );
-    let status = Folder::new(
-        ContractRef::parse("vn.lgsp.document-status/1").unwrap(),
-        include_bytes!("../../../../config/contracts/vn.lgsp.document-status/1/schema.json"),
-        include_bytes!("../../../../config/contracts/vn.lgsp.document-status/1/contract.toml"),
-    );
-    [document, status]
+    )
 }
 
 #[derive(Debug)]
@@ -116,7 +110,7 @@ impl Stage {
             stands_by(&mut parts, &clock).await;
         }
         let tenure = Tenure::always();
-        let spine = start(parts, &tenure, (limits(), clock), &contracts()).await?;
+        let spine = start(parts, &tenure, (limits(), clock), &[document_contract()]).await?;
         let receiver = caller("sys.two");
         Ok(Self {
             spine,
