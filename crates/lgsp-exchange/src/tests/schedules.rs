@@ -118,6 +118,11 @@ enum Step {
     Redrive {
         which: u8,
     },
+    /// From all its addressees, or from one.
+    Withdraw {
+        which: u8,
+        all: bool,
+    },
     Trouble(Trouble),
     Pass {
         ms: i64,
@@ -238,6 +243,7 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(which, acts, held)| Step::Clerks { which, acts, held }),
         7 => (select(says.to_vec()), 1..4_u32).prop_map(|(say, times)| Step::Say { say, times }),
         3 => any::<u8>().prop_map(|which| Step::Redrive { which }),
+        2 => (any::<u8>(), any::<bool>()).prop_map(|(which, all)| Step::Withdraw { which, all }),
         4 => select(troubles.to_vec()).prop_map(Step::Trouble),
         2 => (-5_000..20_000_i64).prop_map(|ms| Step::Pass { ms }),
         2 => any::<bool>().prop_map(|clean| Step::Restart { clean }),
