@@ -75,6 +75,8 @@ enum Act {
     Fetch,
     Say(Word),
     Redrive,
+    /// The sender, at the same moment.
+    Withdraw,
 }
 
 #[derive(Clone, Debug)]
@@ -216,6 +218,7 @@ fn clerks() -> impl Strategy<Value = Vec<Vec<Act>>> {
         Act::Say(Word::Never),
         Act::Say(Word::Done),
         Act::Redrive,
+        Act::Withdraw,
     ];
     prop::collection::vec(prop::collection::vec(select(acts.to_vec()), 1..4), 2..4)
 }

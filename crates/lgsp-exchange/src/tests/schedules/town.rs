@@ -7,7 +7,7 @@ use std::task::Poll;
 use futures_util::future::join_all;
 use lgsp_types::{
     AcknowledgeError, Acknowledged, AgencyCode, Caller, DeliveryId, DeliveryState, Exchange as _, Fate, FetchError,
-    Fetched, OpenDelivery, OpenQuery, Outcome, Publish, PublishError, ReasonCode, Receipt, WithdrawError,
+    Fetched, MsgId, OpenDelivery, OpenQuery, Outcome, Publish, PublishError, ReasonCode, Receipt, WithdrawError,
 };
 use tokio::task::yield_now;
 use tokio::time::timeout;
@@ -308,7 +308,10 @@ impl Town {
             return;
         };
         let spine = &self.life.spine;
-        let clerks = acts.iter().map(|acts| clerk(spine, (&receiver, id), acts));
+        let way = &self.model.ways[&id];
+        let (sender, msg_id) = (caller(&way.id.system), way.msg_id);
+        let at = (id, msg_id);
+        let clerks = acts.iter().map(|acts| clerk(spine, (&receiver, &sender), at, acts));
         for fetched in self.life.wait(join_all(clerks)).into_iter().flatten() {
             self.keep(id, fetched);
         }
@@ -429,7 +432,12 @@ impl Town {
 }
 
 /// What a clerk was handed out. What he was told of the rest depends on the others.
-async fn clerk(spine: &Spine, (receiver, id): (&Caller, DeliveryId), acts: &[Act]) -> Vec<Fetched> {
+async fn clerk(
+    spine: &Spine,
+    (receiver, sender): (&Caller, &Caller),
+    (id, msg_id): (DeliveryId, MsgId),
+    acts: &[Act],
+) -> Vec<Fetched> {
     let mut all = Vec::new();
     for act in acts {
         match act {
@@ -446,6 +454,10 @@ async fn clerk(spine: &Spine, (receiver, id): (&Caller, DeliveryId), acts: &[Act
                 Ok(_)
                 | Err(RedriveError::NotDead { .. } | RedriveError::Overtaken(_) | RedriveError::Unavailable(_)) => {}
                 Err(error @ RedriveError::NotFound(_)) => panic!("{error}"),
+            },
+            Act::Withdraw => match spine.withdraw(sender, msg_id, None).await {
+                Ok(_) | Err(WithdrawError::Unknown | WithdrawError::Unavailable(_)) => {}
+                Err(error @ WithdrawError::NotFound) => panic!("{msg_id}: {error}"),
             },
         }
     }
