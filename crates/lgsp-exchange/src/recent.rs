@@ -34,7 +34,7 @@ impl Recent {
         known.filter(|(_, inscribed)| !projection.has_passed(inscribed.partition, inscribed.offset))
     }
 
-    /// Remembers an acceptance; the first of an id stays.
+    /// Remembers an acceptance; of an id, that which is first in the log.
     pub(crate) fn remember(&self, id: MsgId, tag: Tag, inscribed: Inscribed, projection: &Projection) {
         let mut remembered = self.lock();
         if remembered.messages.len() >= remembered.forget_at.max(FORGET_AT) {
@@ -44,7 +44,10 @@ impl Recent {
             remembered.forget_at = remembered.messages.len() * 2;
         }
         if remembered.messages.len() < REMEMBERED_MAX {
-            remembered.messages.entry(id).or_insert((tag, inscribed));
+            let first = remembered.messages.entry(id).or_insert((tag, inscribed));
+            if inscribed.offset < first.1.offset {
+                *first = (tag, inscribed);
+            }
         }
     }
 
@@ -57,5 +60,28 @@ impl fmt::Debug for Recent {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let messages = self.lock().messages.len();
         out.debug_struct("Recent").field("messages", &messages).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use lgsp_types::{Digest, UnixMs};
+
+    use super::*;
+
+    #[test]
+    fn of_several_at_the_same_moment_the_first_in_the_log_is_remembered_until_it_is_projected() {
+        let (recent, projection, id) = (Recent::default(), Projection::new(1), MsgId::from_bytes([1; 16]));
+        for (content, offset) in [(7, 7), (5, 5), (6, 6)] {
+            let inscribed = Inscribed {
+                partition: 0,
+                offset,
+                append_ms: UnixMs(0),
+                leaf_hash: Digest::of(b""),
+            };
+            recent.remember(id, Tag::from_bytes([content; 32]), inscribed, &projection);
+        }
+        let (tag, inscribed) = recent.find(id, &projection).unwrap();
+        assert_eq!((tag, inscribed.offset), (Tag::from_bytes([5; 32]), 5));
     }
 }

@@ -75,6 +75,8 @@ enum Act {
     Fetch,
     Say(Word),
     Redrive,
+    /// The sender, at the same moment.
+    Withdraw,
 }
 
 #[derive(Clone, Debug)]
@@ -117,6 +119,11 @@ enum Step {
     },
     Redrive {
         which: u8,
+    },
+    /// From all its addressees, or from one.
+    Withdraw {
+        which: u8,
+        all: bool,
     },
     Trouble(Trouble),
     Pass {
@@ -211,6 +218,7 @@ fn clerks() -> impl Strategy<Value = Vec<Vec<Act>>> {
         Act::Say(Word::Never),
         Act::Say(Word::Done),
         Act::Redrive,
+        Act::Withdraw,
     ];
     prop::collection::vec(prop::collection::vec(select(acts.to_vec()), 1..4), 2..4)
 }
@@ -238,6 +246,7 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(which, acts, held)| Step::Clerks { which, acts, held }),
         7 => (select(says.to_vec()), 1..4_u32).prop_map(|(say, times)| Step::Say { say, times }),
         3 => any::<u8>().prop_map(|which| Step::Redrive { which }),
+        2 => (any::<u8>(), any::<bool>()).prop_map(|(which, all)| Step::Withdraw { which, all }),
         4 => select(troubles.to_vec()).prop_map(Step::Trouble),
         2 => (-5_000..20_000_i64).prop_map(|ms| Step::Pass { ms }),
         2 => any::<bool>().prop_map(|clean| Step::Restart { clean }),

@@ -88,6 +88,10 @@ impl Town {
                 stood(|way| way.now().state == DeliveryState::DeadLettered),
             ),
             ("a delivery has another round", stood(|way| way.now().generation > 0)),
+            (
+                "a delivery is taken back",
+                stood(|way| way.now().state == DeliveryState::Withdrawn),
+            ),
             ("a delivery is late", stood(|way| way.now().late)),
             ("a letter goes to a successor", stood(|way| way.now().started > 0)),
             ("a push comes again", came.count() - once.len()),

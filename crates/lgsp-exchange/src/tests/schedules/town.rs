@@ -6,8 +6,8 @@ use std::task::Poll;
 
 use futures_util::future::join_all;
 use lgsp_types::{
-    AcknowledgeError, Acknowledged, Caller, DeliveryId, DeliveryState, Exchange as _, FetchError, Fetched,
-    OpenDelivery, OpenQuery, Outcome, Publish, PublishError, ReasonCode, Receipt,
+    AcknowledgeError, Acknowledged, AgencyCode, Caller, DeliveryId, DeliveryState, Exchange as _, Fate, FetchError,
+    Fetched, MsgId, OpenDelivery, OpenQuery, Outcome, Publish, PublishError, ReasonCode, Receipt, WithdrawError,
 };
 use tokio::task::yield_now;
 use tokio::time::timeout;
@@ -94,6 +94,7 @@ impl Town {
                     .wait(async { timeout(MOMENT, self.life.far.has_said_all()).await.ok() });
             }
             Step::Redrive { which } => self.redrive(*which),
+            Step::Withdraw { which, all } => self.withdraw(*which, *all),
             Step::Trouble(trouble) => self.life.ledger.expect(*trouble),
             Step::Pass { ms } => self.stand.pass(*ms),
             Step::Restart { clean } => return self.restart(*clean),
@@ -254,10 +255,12 @@ impl Town {
                 let first = before.state == DeliveryState::Open;
                 let state = if first { DeliveryState::Collected } else { before.state };
                 assert!(way.now().state == state || self.in_doubt, "{before:?}: {way:?}");
+                assert_ne!(before.state, DeliveryState::Withdrawn);
                 self.keep(id, fetched);
             }
             Err(FetchError::Unknown | FetchError::Unavailable(_)) => assert!(!calm, "{id} was not handed out"),
-            Err(error @ (FetchError::NotFound | FetchError::Gone)) => panic!("{id}: {error}"),
+            Err(FetchError::Gone) => assert_eq!(way.now().state, DeliveryState::Withdrawn),
+            Err(error @ FetchError::NotFound) => panic!("{id}: {error}"),
         }
     }
 
@@ -305,7 +308,10 @@ impl Town {
             return;
         };
         let spine = &self.life.spine;
-        let clerks = acts.iter().map(|acts| clerk(spine, (&receiver, id), acts));
+        let way = &self.model.ways[&id];
+        let (sender, msg_id) = (caller(&way.id.system), way.msg_id);
+        let at = (id, msg_id);
+        let clerks = acts.iter().map(|acts| clerk(spine, (&receiver, &sender), at, acts));
         for fetched in self.life.wait(join_all(clerks)).into_iter().flatten() {
             self.keep(id, fetched);
         }
@@ -346,6 +352,50 @@ impl Town {
         }
     }
 
+    /// Its sender takes it back, where nobody has had it.
+    fn withdraw(&mut self, which: u8, all: bool) {
+        self.settle();
+        let ways: Vec<(DeliveryId, Standing)> = self
+            .model
+            .ways
+            .iter()
+            .map(|(id, way)| (*id, way.now().clone()))
+            .collect();
+        let Some(at) = usize::from(which).checked_rem(ways.len()) else {
+            return;
+        };
+        let way = &self.model.ways[&ways[at].0];
+        let (msg_id, sender) = (way.msg_id, caller(&way.id.system));
+        let to = (!all).then(|| code_of(way.addressee.as_str()));
+        let met = self.life.ledger.met();
+        let told = self.life.wait(self.life.spine.withdraw(&sender, msg_id, to));
+        let calm = met == self.life.ledger.met();
+        self.settle();
+        match told {
+            Ok(told) => {
+                for withdrawal in told {
+                    let (way, before) = (&self.model.ways[&withdrawal.delivery], &ways);
+                    let before = &before.iter().find(|(id, _)| *id == withdrawal.delivery).unwrap().1;
+                    assert_eq!(way.msg_id, msg_id);
+                    let taken_back = withdrawal.fate == Fate::Withdrawn;
+                    let is = way.now().state == DeliveryState::Withdrawn;
+                    assert!(taken_back == is || self.in_doubt, "{withdrawal:?}: {before:?}, {way:?}");
+                    let could = before.state == DeliveryState::Open && !before.had;
+                    let is_pushed = PUSHED_TO.contains(&way.addressee.as_str());
+                    let was = before.state == DeliveryState::Withdrawn;
+                    assert!(
+                        taken_back == (could || was) || is_pushed || self.in_doubt,
+                        "{withdrawal:?}: {before:?}"
+                    );
+                }
+            }
+            Err(WithdrawError::Unknown | WithdrawError::Unavailable(_)) => {
+                assert!(!calm, "{msg_id} was not taken back")
+            }
+            Err(error @ WithdrawError::NotFound) => panic!("{msg_id}: {error}"),
+        }
+    }
+
     /// Nothing goes wrong any more, everybody does his part: whatever was accepted comes to its end.
     pub(super) fn work_to_the_end(mut self, clean: bool) -> Self {
         self = self.restart(clean);
@@ -382,14 +432,19 @@ impl Town {
 }
 
 /// What a clerk was handed out. What he was told of the rest depends on the others.
-async fn clerk(spine: &Spine, (receiver, id): (&Caller, DeliveryId), acts: &[Act]) -> Vec<Fetched> {
+async fn clerk(
+    spine: &Spine,
+    (receiver, sender): (&Caller, &Caller),
+    (id, msg_id): (DeliveryId, MsgId),
+    acts: &[Act],
+) -> Vec<Fetched> {
     let mut all = Vec::new();
     for act in acts {
         match act {
             Act::Fetch => match spine.fetch(receiver, id).await {
                 Ok(fetched) => all.push(fetched),
-                Err(FetchError::Unknown | FetchError::Unavailable(_)) => {}
-                Err(error @ (FetchError::NotFound | FetchError::Gone)) => panic!("{id}: {error}"),
+                Err(FetchError::Unknown | FetchError::Unavailable(_) | FetchError::Gone) => {}
+                Err(error @ FetchError::NotFound) => panic!("{id}: {error}"),
             },
             Act::Say(word) => match spine.acknowledge(receiver, id, word.outcome(), evidence()).await {
                 Ok(_) | Err(AcknowledgeError::Unknown | AcknowledgeError::Unavailable(_)) => {}
@@ -400,9 +455,24 @@ async fn clerk(spine: &Spine, (receiver, id): (&Caller, DeliveryId), acts: &[Act
                 | Err(RedriveError::NotDead { .. } | RedriveError::Overtaken(_) | RedriveError::Unavailable(_)) => {}
                 Err(error @ RedriveError::NotFound(_)) => panic!("{error}"),
             },
+            Act::Withdraw => match spine.withdraw(sender, msg_id, None).await {
+                Ok(_) | Err(WithdrawError::Unknown | WithdrawError::Unavailable(_)) => {}
+                Err(error @ WithdrawError::NotFound) => panic!("{msg_id}: {error}"),
+            },
         }
     }
     all
+}
+
+fn code_of(agency: &str) -> AgencyCode {
+    let code = match agency {
+        "test.two" => "H44.02",
+        "test.three" => "H44.03",
+        "test.six" => "H44.06",
+        "test.old" => "H44.09",
+        other => panic!("nobody sends to {other}"),
+    };
+    AgencyCode::parse(code).unwrap()
 }
 
 async fn ends(life: &Life) -> Vec<u64> {
@@ -459,12 +529,13 @@ async fn cut<T>(call: impl Future<Output = T>, polls: u32) -> Option<T> {
 
 /// Where a receiver's word leads; none: it says nothing new. The inner: no state changes.
 fn becomes(before: &Standing, word: Word) -> Option<Option<DeliveryState>> {
-    use DeliveryState::{DeadLettered, Delivered};
+    use DeliveryState::{DeadLettered, Delivered, Withdrawn};
     match (before.state, word) {
         (Delivered, _) | (DeadLettered, Word::Failed | Word::Never) => None,
         (_, Word::Done) => Some(Some(Delivered)),
+        // What was taken back was not had: that it could not be taken changes nothing.
+        (_, Word::Mark) | (Withdrawn, Word::Failed | Word::Never) => Some(None),
         (_, Word::Failed | Word::Never) => Some(Some(DeadLettered)),
-        (_, Word::Mark) => Some(None),
     }
 }
 
