@@ -1,13 +1,14 @@
 //! What sending and receiving by gRPC costs on a real broker, against the same records produced and consumed bare.
 
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use lgsp_ledger::kafka::floor::Floor;
 use lgsp_ledger::kafka::{Cluster, Kafka, Manifest, Settings};
 use tokio::runtime::Runtime;
 
-use super::stream::{self, Receiver};
-use super::support::{Home, Node, run, to_lgsp};
+use super::stream::{self, ANYTHING, DOCUMENT, JUSTICE, Load, Receiver};
+use super::support::{Home, Node, repository, run, to_lgsp};
 use super::{spread, tell};
 
 const ROUNDS: usize = 3;
@@ -29,7 +30,7 @@ struct Bench {
     runtime: Runtime,
     cluster: Cluster,
     floor: Floor,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 impl Bench {
@@ -59,8 +60,20 @@ impl Bench {
             runtime,
             cluster,
             floor,
-            _folder: folder,
+            folder,
         }
+    }
+
+    /// The folder of a contract that takes any JSON: what a sender by it costs is all but the check of its payload.
+    fn any_contract(&self) -> PathBuf {
+        let folder = self.folder.path().join("contracts");
+        let version = folder.join(ANYTHING);
+        std::fs::create_dir_all(&version).unwrap();
+        let schema = r#"{"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Bất kỳ"}"#;
+        std::fs::write(version.join("schema.json"), schema).unwrap();
+        let settings = "compatibility = \"none\"\n[title]\nvi = \"Bất kỳ\"\nen = \"Anything\"\n";
+        std::fs::write(version.join("contract.toml"), settings).unwrap();
+        folder
     }
 
     /// A node with topics of its own on this broker, and limits that a benchmark does not meet.
@@ -75,6 +88,9 @@ impl Bench {
         }
         // As the floor's topic: what our part costs shows best where the brokers cost least.
         home.set("kafka", "sync_each_write", false);
+        let contracts = [repository("config/contracts"), self.any_contract()];
+        let contracts = contracts.map(|folder| folder.to_str().unwrap().to_owned());
+        home.set("contracts", "folders", contracts.to_vec());
         for (setting, value) in [
             ("calls_per_second", 1_000_000_i64),
             ("calls_burst", 1_000_000),
@@ -120,11 +136,23 @@ fn cost<T>(node: &Node, messages: usize, work: impl FnOnce() -> T) -> (T, f64) {
     (done, spent.as_secs_f64() * 1e6 / messages as f64)
 }
 
+/// Letters of the usual size, so many in each stream.
+const fn load(each: usize) -> Load {
+    Load {
+        streams: STREAMS,
+        each,
+        bytes: BYTES,
+        contract: DOCUMENT,
+        to: JUSTICE,
+    }
+}
+
 /// Sent as fast as it goes, with the projection paused: the accept path alone.
 fn sending(bench: &Bench, name: &str, fail_point: Option<&str>) {
     let node = bench.node(name, fail_point);
     let record = vec![7; BYTES];
     let (mut ours, mut bare, mut unary, mut waiting, mut large) = (vec![], vec![], vec![], vec![], vec![]);
+    let mut unchecked = vec![];
     let mut costs = vec![];
     for round in 0..=ROUNDS {
         let count = STREAMS * EACH;
@@ -132,12 +160,17 @@ fn sending(bench: &Bench, name: &str, fail_point: Option<&str>) {
         bare.push(per_second(count, took));
         let run = format!("{name}/stream/{round}");
         let (took, each) = cost(&node, count, || {
-            bench
-                .runtime
-                .block_on(stream::streams(&node, &run, STREAMS, EACH, BYTES))
+            bench.runtime.block_on(stream::streams(&node, &run, load(EACH)))
         });
         ours.push(per_second(count, took));
         costs.push(each);
+        let any = Load {
+            contract: ANYTHING,
+            ..load(EACH)
+        };
+        let run = format!("{name}/any/{round}");
+        let took = bench.runtime.block_on(stream::streams(&node, &run, any));
+        unchecked.push(per_second(count, took));
         let took = bench
             .runtime
             .block_on(bench.floor.produce_and_wait(&record, CALLERS, CALLS))
@@ -149,9 +182,11 @@ fn sending(bench: &Bench, name: &str, fail_point: Option<&str>) {
             .block_on(stream::callers(&node, &run, CALLERS, CALLS, BYTES));
         unary.push(per_second(CALLERS * CALLS, took));
         let run = format!("{name}/large/{round}");
-        let took = bench
-            .runtime
-            .block_on(stream::streams(&node, &run, STREAMS, 250, LARGE_BYTES));
+        let large_load = Load {
+            bytes: LARGE_BYTES,
+            ..load(250)
+        };
+        let took = bench.runtime.block_on(stream::streams(&node, &run, large_load));
         large.push(per_second(STREAMS * 250, took));
     }
     let all = bench
@@ -163,6 +198,12 @@ fn sending(bench: &Bench, name: &str, fail_point: Option<&str>) {
         &ours[1..],
         "bare produce",
         &bare[1..],
+    );
+    tell(
+        "the same by the contract of documents: /s",
+        &ours[1..],
+        "by one that takes any JSON",
+        &unchecked[1..],
     );
     tell(
         "unary publish, 64 callers: /s",
@@ -195,10 +236,7 @@ fn receiving(bench: &Bench, node: &Node) {
             let start = Instant::now();
             let mut receiver = Receiver::open(node, start).await;
             let run = format!("receive/{round}");
-            let (_, received) = tokio::join!(
-                stream::streams(node, &run, STREAMS, EACH / 4, BYTES),
-                receiver.take(count)
-            );
+            let (_, received) = tokio::join!(stream::streams(node, &run, load(EACH / 4)), receiver.take(count));
             assert_eq!(received.len(), count);
             start.elapsed()
         };

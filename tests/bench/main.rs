@@ -6,6 +6,8 @@
 mod bare;
 mod facade;
 mod kafka;
+mod push;
+mod search;
 mod stream;
 #[path = "../it/support/mod.rs"]
 #[allow(
@@ -137,6 +139,16 @@ fn what_the_platform_costs() {
 #[test]
 fn what_grpc_and_kafka_cost() {
     kafka::measure();
+}
+
+#[test]
+fn what_pushing_and_redriving_cost() {
+    push::measure();
+}
+
+#[test]
+fn how_soon_a_document_is_found() {
+    search::measure();
 }
 
 /// Median, least and most.

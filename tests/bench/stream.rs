@@ -17,6 +17,11 @@ use super::support::{self, Node};
 
 const SENDER: &str = "system/vxp.test.11";
 const RECEIVER: &str = "system/vxp.test.14";
+/// Its agency.
+pub(super) const JUSTICE: &str = "H62.14";
+pub(super) const DOCUMENT: &str = "vn.lgsp.document/1";
+/// Of the benchmark alone: it asks for nothing but JSON.
+pub(super) const ANYTHING: &str = "vn.lgsp.document/2";
 /// Credit of a receiver, which it gives again as it acknowledges.
 const CREDIT: u32 = 64;
 /// Letters of the lines that fill a letter; the contract takes up to 1,000 in each of up to 200.
@@ -31,25 +36,36 @@ fn payload(bytes: usize, start: Instant) -> Vec<u8> {
     letter.to_string().into_bytes()
 }
 
-/// A message with such a letter.
+/// A message with such a letter, by the contract of documents, to who receives.
 fn message(key: String, bytes: usize, start: Instant) -> v1::Message {
     v1::Message {
-        contract: String::from("vn.lgsp.document/1"),
+        contract: String::from(DOCUMENT),
         from: String::from("H62.11"),
-        to: vec![String::from("H62.14")],
+        to: vec![String::from(JUSTICE)],
         idempotency_key: key,
         payload: payload(bytes, start).into(),
         ..v1::Message::default()
     }
 }
 
-/// Several streams at once, each with its share, until the last answer.
-pub(super) async fn streams(node: &Node, run: &str, streams: usize, each: usize, bytes: usize) -> Duration {
-    let clients = join_all((0..streams).map(|_| node.exchange(SENDER))).await;
+/// What is sent in several streams at once, of which each has its share.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Load {
+    pub(super) streams: usize,
+    pub(super) each: usize,
+    /// Of one payload.
+    pub(super) bytes: usize,
+    pub(super) contract: &'static str,
+    pub(super) to: &'static str,
+}
+
+/// Sends it, until the last answer.
+pub(super) async fn streams(node: &Node, run: &str, load: Load) -> Duration {
+    let clients = join_all((0..load.streams).map(|_| node.exchange(SENDER))).await;
     let start = Instant::now();
     let sending = clients.into_iter().enumerate().map(|(stream, client)| {
         let run = run.to_owned();
-        tokio::spawn(send_stream(client, format!("{run}/{stream}"), each, bytes, start))
+        tokio::spawn(send_stream(client, format!("{run}/{stream}"), load, start))
     });
     for sent in join_all(sending).await {
         sent.unwrap();
@@ -57,16 +73,20 @@ pub(super) async fn streams(node: &Node, run: &str, streams: usize, each: usize,
     start.elapsed()
 }
 
-async fn send_stream(mut client: ExchangeClient<Link>, run: String, each: usize, bytes: usize, start: Instant) {
-    let messages = (0..each).map(move |number| v1::PublishStreamRequest {
-        message: Some(message(format!("{run}/{number}"), bytes, start)),
+async fn send_stream(mut client: ExchangeClient<Link>, run: String, load: Load, start: Instant) {
+    let messages = (0..load.each).map(move |number| v1::PublishStreamRequest {
+        message: Some(v1::Message {
+            contract: load.contract.to_owned(),
+            to: vec![load.to.to_owned()],
+            ..message(format!("{run}/{number}"), load.bytes, start)
+        }),
     });
     let mut answers = client
         .publish_stream(stream::iter(messages))
         .await
         .unwrap()
         .into_inner();
-    for _ in 0..each {
+    for _ in 0..load.each {
         let answer = answers.message().await.unwrap().unwrap();
         assert!(matches!(answer.outcome, Some(Answer::Receipt(_))), "{answer:?}");
     }

@@ -183,6 +183,17 @@ fn it_plays_to_its_end_and_shows_what_happened() {
         "collected",
         "Sở Tư pháp tỉnh Phú Thọ (H44.14): delivered",
         "status 03: registered",
+        // The rules at work, and a service that is called.
+        "SECRECY_MARK at ",
+        "MessageHeader/SignerInfo/FullName, ",
+        "GRANT_EXPIRED at ",
+        "(H62.14), by its successor Sở Tư pháp tỉnh Phú Thọ (H44.14): delivered",
+        "(H44.14): taken-back",
+        "16 declined",
+        "is replaced by 1215/SKHCN-CĐS",
+        "(CONNECT_FAILED)",
+        "dead-lettered (FORM_UNKNOWN)",
+        "redriven",
         // The letter by gRPC.
         "lgsp send: message",
         "stored and acknowledged",

@@ -267,10 +267,10 @@ impl Spine {
     /// The last agency that a fact about this delivery names as its receiver, if that is not the addressee.
     fn receiver(&self, row: &DeliveryRow, events: &[EventRow]) -> Option<TracedAgency> {
         let own = events.iter().filter(|event| event.delivery == Some(row.delivery));
-        let received = own
+        let mut received = own
             .filter(|event| event.connector.is_some())
             .filter_map(|event| event.agency.as_ref());
-        let last = received.last().filter(|agency| **agency != row.addressee.agency)?;
+        let last = received.next_back().filter(|agency| **agency != row.addressee.agency)?;
         let (ruling, today) = (self.rules.current(), self.scribe.now().day_in_vietnam());
         let code = ruling
             .registry

@@ -1,15 +1,16 @@
 //! The play's fourth part: a department whose own service is called. It is down, is tried again and catches up; what it cannot
 //! digest becomes a dead letter that an operator looks at and sends once more.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use jiff::civil::DateTime;
 use lgsp_adapters::edxml_vxp::client::MessageType;
 use lgsp_adapters::edxml_vxp::client::source::Source;
 use lgsp_adapters::webhook::simulator::Manner;
 use serde_json::Value;
 
-use super::cast::CALLED;
+use super::cast::{CALLED, System};
 use super::narrator::Narrator;
 use super::packet;
 use super::play::{Department, answered, departments, expect, local_time};
@@ -24,7 +25,7 @@ pub(super) fn perform(stage: &Stage, narrator: &Narrator) -> Result<(), Failure>
     let [mut sender, _, _] = departments(stage, now)?;
     let receiver = stage.called();
 
-    narrator.act("A service that is called is down: it is tried again, and catches up in order")?;
+    narrator.act("A service that is called is down: it is tried again, and catches up")?;
     receiver.go_away();
     narrator.say("service", &format!("{} does not answer", receiver.url()))?;
     for number in ["1216", "1217", "1218"] {
@@ -50,15 +51,15 @@ pub(super) fn perform(stage: &Stage, narrator: &Narrator) -> Result<(), Failure>
     post(&mut sender, "1219", &file, narrator)?;
     stage.told("1219/SKHCN-CĐS", &["FORM_UNKNOWN"], narrator)?;
     let config = stage.config().display().to_string();
-    let shown = shown(
+    let dead = shown(
         stage,
         &["redrive", "--reason", "FORM_UNKNOWN", "--dry-run", "--config", &config],
         narrator,
     )?;
-    let delivery = shown.split_whitespace().next().unwrap_or_default().to_owned();
+    let delivery = dead.split_whitespace().next().unwrap_or_default().to_owned();
     receiver.behave(Manner::Take);
     narrator.say("service", "was mended")?;
-    self::shown(stage, &["redrive", &delivery, "--config", &config], narrator)?;
+    shown(stage, &["redrive", &delivery, "--config", &config], narrator)?;
     let seen = receiver.wait(PATIENCE, |seen| seen.inbox.len() >= 4);
     let seen = seen.map_err(|seen| Failure::no(format!("the dead letter must come in; these came: {seen:?}")))?;
     let last = seen
@@ -67,11 +68,15 @@ pub(super) fn perform(stage: &Stage, narrator: &Narrator) -> Result<(), Failure>
         .map(|letter| subject(&letter.body))
         .unwrap_or_default();
     narrator.say("service", &format!("has {last}"))?;
-    stage.told("1219/SKHCN-CĐS", &["Redriven", "Delivered"], narrator)
+    stage.told("1219/SKHCN-CĐS", &["redriven", "delivered"], narrator)
 }
 
-fn letter(sender: &Department<'_>, number: &str, now: jiff::civil::DateTime) -> Result<PathBuf, Failure> {
-    let called = stage_system(sender);
+fn letter(sender: &Department<'_>, number: &str, now: DateTime) -> Result<PathBuf, Failure> {
+    let called = System {
+        agency: CALLED.agency.to_owned(),
+        name: CALLED.name,
+        ..sender.system.clone()
+    };
     let mut document = packet::document(sender.system, &[&called], number, "SKHCN-CĐS", now);
     document.subject = format!("V/v báo cáo số {number}");
     Ok(packet::save(&sender.folder, &format!("{number}.edxml"), |out| {
@@ -79,16 +84,7 @@ fn letter(sender: &Department<'_>, number: &str, now: jiff::civil::DateTime) -> 
     })?)
 }
 
-/// The department that is called, as an addressee.
-fn stage_system(sender: &Department<'_>) -> super::cast::System {
-    super::cast::System {
-        agency: CALLED.agency.to_owned(),
-        name: CALLED.name,
-        ..sender.system.clone()
-    }
-}
-
-fn post(sender: &mut Department<'_>, number: &str, file: &std::path::Path, narrator: &Narrator) -> Result<(), Failure> {
+fn post(sender: &mut Department<'_>, number: &str, file: &Path, narrator: &Narrator) -> Result<(), Failure> {
     let sending = sender
         .service
         .send_edoc(&sender.system.agency, None, MessageType::Edoc, Source::File(file));
@@ -107,7 +103,14 @@ fn shown(stage: &Stage, arguments: &[&str], narrator: &Narrator) -> Result<Strin
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     narrator.say(
         "operator",
-        &format!("lgsp {}", arguments.get(..2).unwrap_or_default().join(" ")),
+        &format!(
+            "lgsp {}",
+            arguments
+                .split(|one| *one == "--config")
+                .next()
+                .unwrap_or_default()
+                .join(" ")
+        ),
     )?;
     narrator.show(&text)?;
     Ok(text)

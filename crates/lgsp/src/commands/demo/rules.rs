@@ -31,19 +31,16 @@ pub(super) fn perform(stage: &Stage, narrator: &Narrator) -> Result<(), Failure>
     let refused = sender.letter("1211", &[&interior], now);
     sender.post(&refused, narrator)?;
     interior.say(&refused, "02", "Văn bản gửi nhầm cơ quan", now, narrator)?;
-    for (number, answer, words) in [
-        ("1212", "15", "Đồng ý trả lại"),
-        ("1213", "16", "Đã xử lý, không trả lại"),
-    ] {
+    let recalls = [
+        ("1212", "15", "Đồng ý trả lại", "taken-back"),
+        ("1213", "16", "Đã xử lý, không trả lại", "16 declined"),
+    ];
+    for (number, answer, words, told) in recalls {
         let letter = sender.letter(number, &[&justice], now);
         sender.post(&letter, narrator)?;
         sender.ask_back(&letter, &justice, now, narrator)?;
         justice.say(&letter, answer, words, now, narrator)?;
-        stage.told(
-            &letter.code(),
-            &[if answer == "15" { "given back" } else { "kept" }],
-            narrator,
-        )?;
+        stage.told(&letter.code(), &[told], narrator)?;
     }
     stage.told(&refused.code(), &["refused"], narrator)?;
 
@@ -58,7 +55,11 @@ pub(super) fn perform(stage: &Stage, narrator: &Narrator) -> Result<(), Failure>
         ..Business::default()
     };
     sender.post(&new, narrator)?;
-    stage.told(&old.code(), &[&new.code(), "replaced"], narrator)
+    stage.told(&old.code(), &[&new.code(), "replaced"], narrator)?;
+    for department in [&mut sender, &mut justice, &mut interior] {
+        department.take_the_rest(narrator)?;
+    }
+    Ok(())
 }
 
 /// A mark of secrecy, three rules at once, and a date that shall revive a right.
@@ -121,6 +122,20 @@ impl Department<'_> {
     fn letter(&self, number: &str, to: &[&Department<'_>], now: DateTime) -> DocumentPacket {
         let to: Vec<_> = to.iter().map(|department| department.system).collect();
         packet::document(self.system, &to, number, NOTATION, now)
+    }
+
+    /// Fetches and acknowledges whatever still waits, so that the next who plays finds nothing.
+    fn take_the_rest(&mut self, narrator: &Narrator) -> Result<(), Failure> {
+        let mut count = 0;
+        for kind in [MessageType::Edoc, MessageType::Status] {
+            for item in self.service.received_list(kind).map_err(Failure::no)? {
+                let fetched = self.service.get_edoc(&item.doc_id, &mut std::io::sink());
+                fetched.map_err(Failure::no)?;
+                answered(self.service.update_status(&item.doc_id, "done"))?;
+                count += 1;
+            }
+        }
+        Ok(narrator.say(self.system.part, &format!("takes what waits: {count}"))?)
     }
 
     fn written(&self, letter: &DocumentPacket) -> Result<PathBuf, Failure> {
@@ -191,7 +206,10 @@ impl Stage {
             told = String::from_utf8_lossy(&self.command(&trace)?.stdout).into_owned();
             if words.iter().all(|word| told.contains(word)) {
                 narrator.say("operator", &format!("lgsp trace {number}"))?;
-                return Ok(narrator.show(&told)?);
+                // Every message is told first; what became of the document comes last.
+                let life = told.find("\nlife of ").and_then(|at| told.get(at..));
+                let life = life.filter(|life| words.iter().all(|word| life.contains(word)));
+                return Ok(narrator.show(life.unwrap_or(&told).trim_start())?);
             }
         }
         expect(false, &format!("the trace says {words:?}"), &told)
