@@ -1,32 +1,14 @@
 //! What an operator's Prometheus reads of a node, and what must never be in it.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::io::{Read, Write};
-use std::net::TcpStream;
 
 use lgsp_proto::exchange::v1;
-use serde_json::Value;
 
-use crate::support::{Node, letter};
+use crate::support::{Node, http_get, letter};
 
 const INFORMATION: &str = "system/vxp.test.11";
 const JUSTICE: &str = "system/vxp.test.14";
 const CANARY: &str = "canary-7f3a";
-
-/// Status code and body of one GET, spoken by hand.
-fn get(node: &Node, path: &str) -> (u16, String) {
-    let announced = fs::read_to_string(node.home().data().join("node.json")).unwrap();
-    let announced: Value = serde_json::from_str(&announced).unwrap();
-    let url = announced["metrics"].as_str().unwrap();
-    let address = url.trim_start_matches("http://").trim_end_matches("/metrics");
-    let mut stream = TcpStream::connect(address).unwrap();
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: node\r\nConnection: close\r\n\r\n").unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-    (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
-}
 
 /// Every series with its value.
 fn series(text: &str) -> BTreeMap<&str, f64> {
@@ -61,7 +43,7 @@ async fn a_monitoring_system_sees_what_was_accepted_refused_and_delivered_and_no
     let fetch = v1::FetchDeliveryRequest { delivery_id };
     receiver.fetch_delivery(fetch).await.unwrap();
 
-    let (status, text) = get(&node, "/metrics");
+    let (status, text) = http_get(&node.metrics(), "/metrics");
     assert_eq!(status, 200);
     assert!(text.ends_with("# EOF\n") && !text.contains(CANARY), "{text}");
     let seen = series(&text);
@@ -84,7 +66,10 @@ async fn a_monitoring_system_sees_what_was_accepted_refused_and_delivered_and_no
         seen["process_resident_memory_bytes"] > 1e6 && seen["process_cpu_seconds_total"] > 0.0,
         "{text}"
     );
-    assert_eq!(get(&node, "/health/live").0, 200);
-    assert_eq!(get(&node, "/health/ready"), (200, "accepts and hands out\n".to_owned()));
-    assert_eq!(get(&node, "/payloads").0, 404);
+    assert_eq!(http_get(&node.metrics(), "/health/live").0, 200);
+    assert_eq!(
+        http_get(&node.metrics(), "/health/ready"),
+        (200, "accepts and hands out\n".to_owned())
+    );
+    assert_eq!(http_get(&node.metrics(), "/payloads").0, 404);
 }

@@ -1,6 +1,7 @@
 //! A department's HTTP service that is called: away, back, killed in between, and every way in which it can be bad.
 
 mod bad;
+mod canary;
 mod town;
 
 use std::io::BufRead as _;

@@ -13,6 +13,8 @@ mod outside;
 mod program;
 mod python;
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::path::PathBuf;
 
 pub(crate) use department::{Department, INFORMATION, JUSTICE, OUTSIDE, PROVINCE};
@@ -24,6 +26,16 @@ pub(crate) use node::Node;
 pub(crate) use outside::facade_outside;
 pub(crate) use program::{Ended, run, run_into, to_lgsp};
 pub(crate) use python::python;
+
+/// Status code and body of one GET, spoken by hand; `address` is a host and a port.
+pub(crate) fn http_get(address: &str, path: &str) -> (u16, String) {
+    let mut stream = TcpStream::connect(address).unwrap();
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: node\r\nConnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
+}
 
 /// A file or folder of this repository.
 pub(crate) fn repository(path: &str) -> PathBuf {

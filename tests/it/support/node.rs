@@ -171,6 +171,16 @@ impl Node {
         self.outside = Some(outside);
     }
 
+    /// Host and port of the metrics, of a node that serves them.
+    pub(crate) fn metrics(&self) -> String {
+        let announced = fs::read_to_string(self.home.data().join("node.json")).unwrap();
+        let announced: Value = serde_json::from_str(&announced).unwrap();
+        let url = announced["metrics"].as_str().unwrap();
+        url.trim_start_matches("http://")
+            .trim_end_matches("/metrics")
+            .to_owned()
+    }
+
     /// URL of gRPC.
     pub(crate) fn grpc(&self) -> &str {
         &self.grpc
