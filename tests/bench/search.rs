@@ -1,4 +1,4 @@
-//! Finding documents among very many. `LGSP_BENCH_DOCUMENTS` says among how many; filling a million takes an hour.
+//! Finding documents among very many. `LGSP_BENCH_DOCUMENTS` says among how many; filling a million takes some minutes.
 
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
@@ -45,7 +45,7 @@ pub(super) fn measure() {
         assert!(start.elapsed() < Duration::from_hours(2), "{last} is not found");
     }
     println!(
-        "\n{count} documents accepted and filed in {:.0} s; then, the whole answer of a page of 100:",
+        "\n{count} documents accepted and filed in {:.0} s; then, a page of 20 as the socket answers it:",
         start.elapsed().as_secs_f64()
     );
     for (what, query) in [

@@ -74,11 +74,12 @@ pub(super) async fn streams(node: &Node, run: &str, load: Load) -> Duration {
 }
 
 async fn send_stream(mut client: ExchangeClient<Link>, run: String, load: Load, start: Instant) {
+    let (contract, to, bytes) = (load.contract.to_owned(), load.to.to_owned(), load.bytes);
     let messages = (0..load.each).map(move |number| v1::PublishStreamRequest {
         message: Some(v1::Message {
-            contract: load.contract.to_owned(),
-            to: vec![load.to.to_owned()],
-            ..message(format!("{run}/{number}"), load.bytes, start)
+            contract: contract.clone(),
+            to: vec![to.clone()],
+            ..message(format!("{run}/{number}"), bytes, start)
         }),
     });
     let mut answers = client

@@ -6,6 +6,7 @@ mod contract_files;
 mod grpc;
 mod hexadecimal;
 mod home;
+mod http1;
 mod log;
 mod metrics;
 mod node;

@@ -18,73 +18,49 @@ use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use lgsp_exchange::{RedriveError, SEARCH_INVALID, SearchError, Spine};
 use lgsp_types::{Clock, ConnectorId, DeliveryId, DocumentQuery, MsgId, Operations};
 use serde::Serialize;
 use serde_json::{Value, json};
 use thiserror::Error;
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
-use tracing::{debug, warn};
 
 use crate::hexadecimal::hexadecimal;
+use crate::http1::{self, Served};
 
-/// Questions at a time.
-const CONNECTIONS_MAX: usize = 32;
 /// Longest wait for a question's head, and for an answer.
 const TIME_LIMIT: Duration = Duration::from_secs(30);
+const SERVED: Served = Served {
+    what: "the operations socket",
+    connections_max: 32,
+    head_limit: TIME_LIMIT,
+    exchange_limit: EXCHANGE_LIMIT,
+};
+/// A registry file of megabytes takes its time.
+const EXCHANGE_LIMIT: Duration = Duration::from_mins(10);
 /// Longest answer that the client reads, in bytes.
 const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// Serves until `stop`, then finishes the answers it is at.
 pub(crate) async fn serve(listener: UnixListener, spine: Arc<Spine>, clock: Clock, stop: CancellationToken) {
-    let tasks = TaskTracker::new();
-    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
-    loop {
-        let accepted = tokio::select! {
-            () = stop.cancelled() => break,
-            accepted = listener.accept() => accepted,
-        };
-        let (stream, place) = match (accepted, Arc::clone(&places).try_acquire_owned()) {
-            (Ok((stream, _)), Ok(place)) => (stream, place),
-            (Ok(_), Err(_)) => continue,
-            (Err(error), _) => {
-                warn!(
-                    error = &error as &dyn std::error::Error,
-                    "the operations socket took no connection"
-                );
-                continue;
-            }
-        };
-        let (spine, clock) = (Arc::clone(&spine), Arc::clone(&clock));
+    http1::serve(listener, SERVED, stop, |stream: &UnixStream| {
         let user = stream.peer_cred().ok().map(|peer| peer.uid());
-        tasks.spawn(async move {
-            let service = service_fn(move |request: Request<Incoming>| {
-                let (spine, now) = (Arc::clone(&spine), clock());
-                async move {
-                    let answer = if request.uri().path().starts_with(registry::PATH) {
-                        respond(registry::answer(&spine, now, user, request).await)
-                    } else {
-                        answer(&spine, &request).await
-                    };
-                    Ok::<_, Infallible>(answer)
-                }
-            });
-            let mut http = hyper::server::conn::http1::Builder::new();
-            http.timer(TokioTimer::new())
-                .header_read_timeout(TIME_LIMIT)
-                .keep_alive(false);
-            if let Err(error) = http.serve_connection(TokioIo::new(stream), service).await {
-                debug!(error = &error as &dyn std::error::Error, "a question was not finished");
+        let (spine, clock) = (Arc::clone(&spine), Arc::clone(&clock));
+        service_fn(move |request: Request<Incoming>| {
+            let (spine, now) = (Arc::clone(&spine), clock());
+            async move {
+                let answer = if request.uri().path().starts_with(registry::PATH) {
+                    respond(registry::answer(&spine, now, user, request).await)
+                } else {
+                    answer(&spine, &request).await
+                };
+                Ok::<_, Infallible>(answer)
             }
-            drop(place);
-        });
-    }
-    tasks.close();
-    tasks.wait().await;
+        })
+    })
+    .await;
 }
 
 /// Makes the socket; one left by a node that was killed is removed. The caller holds the ledger's lock, so no other

@@ -22,6 +22,8 @@ use super::{Dispatch, Stands};
 /// Rows of the first look at what waits; a look at which everything waits for something else looks at four times as many.
 const LOOK: u32 = 256;
 const LOOK_MAX: u32 = 8192;
+/// While there is enough to try, what came meanwhile is looked for only so often.
+const LOOK_PAUSE: Duration = Duration::from_millis(50);
 /// When to look, or try, again after trouble of our own.
 const AFTER_TROUBLE: Duration = Duration::from_secs(2);
 /// When to look again whether the dead letter before it was redriven.
@@ -34,6 +36,7 @@ pub(super) struct Line {
     rows: Vec<OpenDelivery>,
     /// The list may hold what was not looked at.
     look: bool,
+    looked: Option<Instant>,
     depth: u32,
     /// The keys of what is being tried: of each key one delivery at most.
     busy: HashSet<OrderKey>,
@@ -66,6 +69,7 @@ impl Line {
             told,
             rows: Vec::new(),
             look: true,
+            looked: None,
             depth: LOOK,
             busy: HashSet::new(),
             waits: HashMap::new(),
@@ -84,10 +88,11 @@ impl Line {
         let mut tasks = Tasks::new();
         let (stop, bell) = (self.dispatch.stop().clone(), Arc::clone(&self.resume));
         while !stop.is_cancelled() {
-            if self.look {
+            if self.look_at().is_some_and(|then| then <= Instant::now()) {
                 self.look().await;
             }
             let due = self.begin(&mut tasks);
+            let due = due.into_iter().chain(self.look_at()).min();
             self.tell();
             tokio::select! {
                 () = stop.cancelled() => break,
@@ -127,8 +132,19 @@ impl Line {
         self.dispatch.spine.pushers.stands().insert(connector, stands);
     }
 
+    /// When the list is looked at again, if it may hold news.
+    fn look_at(&self) -> Option<Instant> {
+        let now = Instant::now();
+        let free = first_of_keys(&self.rows).filter(|row| self.is_due(row, now));
+        let enough =
+            free.take(self.dispatch.limits.tries_at_once_max).count() == self.dispatch.limits.tries_at_once_max;
+        let after_pause = self.looked.filter(|_| enough).map(|looked| looked + LOOK_PAUSE);
+        self.look.then(|| after_pause.unwrap_or(now))
+    }
+
     async fn look(&mut self) {
         self.look = false;
+        self.looked = Some(Instant::now());
         let agencies: Vec<AgencyId> = {
             let pushing = self.told.borrow();
             pushing

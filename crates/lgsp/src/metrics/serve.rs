@@ -10,68 +10,33 @@ use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
 use lgsp_exchange::Spine;
 use lgsp_types::Operations as _;
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
-use tracing::{debug, warn};
 
 use super::Metrics;
+use crate::http1::{self, Served};
 
-/// Connections at one time; more are closed at once.
-const CONNECTIONS_MAX: usize = 16;
-/// A head that has not come by then, and an answer that is not taken, end the connection.
-const TIME_LIMIT: Duration = Duration::from_secs(10);
+const SERVED: Served = Served {
+    what: "the port of metrics",
+    connections_max: 16,
+    head_limit: Duration::from_secs(10),
+    exchange_limit: Duration::from_secs(10),
+};
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 const PLAIN: &str = "text/plain; charset=utf-8";
 
 /// Serves until `stop`.
 pub(crate) async fn serve(listener: TcpListener, metrics: Metrics, spine: Arc<Spine>, stop: CancellationToken) {
-    let tasks = TaskTracker::new();
-    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
-    loop {
-        let accepted = tokio::select! {
-            () = stop.cancelled() => break,
-            accepted = listener.accept() => accepted,
-        };
-        let (stream, place) = match (accepted, Arc::clone(&places).try_acquire_owned()) {
-            (Ok((stream, _)), Ok(place)) => (stream, place),
-            (Ok(_), Err(_)) => continue,
-            (Err(error), _) => {
-                warn!(
-                    error = &error as &dyn std::error::Error,
-                    "the port of metrics took no connection"
-                );
-                continue;
-            }
-        };
+    http1::serve(listener, SERVED, stop, |_| {
         let (metrics, spine) = (metrics.clone(), Arc::clone(&spine));
-        tasks.spawn(async move {
-            let service = service_fn(move |request| {
-                let (metrics, spine) = (metrics.clone(), Arc::clone(&spine));
-                async move { Ok::<_, Infallible>(answer(&metrics, &spine, &request).await) }
-            });
-            let mut http = hyper::server::conn::http1::Builder::new();
-            http.timer(TokioTimer::new())
-                .header_read_timeout(TIME_LIMIT)
-                .keep_alive(false);
-            let serving = http.serve_connection(TokioIo::new(stream), service);
-            match tokio::time::timeout(TIME_LIMIT, serving).await {
-                Ok(Ok(())) => {}
-                Ok(Err(error)) => debug!(
-                    error = &error as &dyn std::error::Error,
-                    "a reader of metrics broke off"
-                ),
-                Err(_) => debug!("a reader of metrics was too slow"),
-            }
-            drop(place);
-        });
-    }
-    tasks.close();
-    tasks.wait().await;
+        service_fn(move |request| {
+            let (metrics, spine) = (metrics.clone(), Arc::clone(&spine));
+            async move { Ok::<_, Infallible>(answer(&metrics, &spine, &request).await) }
+        })
+    })
+    .await;
 }
 
 async fn answer(metrics: &Metrics, spine: &Spine, request: &Request<Incoming>) -> Response<Full<Bytes>> {
