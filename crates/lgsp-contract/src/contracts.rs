@@ -2,16 +2,17 @@
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::sync::Arc;
 
 use lgsp_types::{ContractRef, DocumentDate};
 
 use crate::catalogue::{Broken, CONTRACT_TWICE, CONTRACT_UNKNOWN, CONTRACT_VERSION_UNKNOWN};
 use crate::contract::{Contract, Folder, Problem, Valid};
 
-/// Contracts by name and version. Compiled at [`Contracts::load`] and kept; a check takes some microseconds.
-#[derive(Debug, Default)]
+/// Contracts by name and version. Compiled once and kept, shared by all clones; a check takes some microseconds.
+#[derive(Clone, Debug, Default)]
 pub struct Contracts {
-    by_name: BTreeMap<String, BTreeMap<u32, Contract>>,
+    by_name: BTreeMap<String, BTreeMap<u32, Arc<Contract>>>,
 }
 
 impl Contracts {
@@ -23,9 +24,8 @@ impl Contracts {
         let mut contracts = Self::default();
         let mut problems = Vec::new();
         for folder in folders {
-            match Contract::compile(folder) {
-                Ok(contract) => problems.extend(contracts.keep(contract)),
-                Err(wrong) => problems.extend(wrong),
+            if let Err(wrong) = contracts.add(folder) {
+                problems.extend(wrong);
             }
         }
         if problems.is_empty() {
@@ -35,19 +35,24 @@ impl Contracts {
         }
     }
 
-    fn keep(&mut self, contract: Contract) -> Option<Problem> {
+    /// Compiles one version more.
+    ///
+    /// # Errors
+    /// All that is wrong in it, or that it is there already; the contracts are as before.
+    pub fn add(&mut self, folder: &Folder) -> Result<(), Vec<Problem>> {
+        let contract = Contract::compile(folder)?;
         let reference = contract.reference().clone();
         let versions = self.by_name.entry(reference.name().to_owned()).or_default();
         match versions.entry(reference.version()) {
             Entry::Vacant(free) => {
-                free.insert(contract);
-                None
+                free.insert(Arc::new(contract));
+                Ok(())
             }
-            Entry::Occupied(_) => Some(Problem {
+            Entry::Occupied(_) => Err(vec![Problem {
                 contract: reference,
                 file: String::new(),
                 broken: CONTRACT_TWICE.at("/", &[]),
-            }),
+            }]),
         }
     }
 
@@ -57,7 +62,7 @@ impl Contracts {
         let Some(versions) = self.by_name.get(contract.name()) else {
             return Err(vec![CONTRACT_UNKNOWN.at("/", &[&contract.name()])]);
         };
-        versions.get(&contract.version()).ok_or_else(|| {
+        versions.get(&contract.version()).map(Arc::as_ref).ok_or_else(|| {
             let known: Vec<_> = versions.keys().map(u32::to_string).collect();
             vec![CONTRACT_VERSION_UNKNOWN.at("/", &[&contract.name(), &known.join(", ")])]
         })
@@ -73,6 +78,6 @@ impl Contracts {
 
     /// By name, then version.
     pub fn iter(&self) -> impl Iterator<Item = &Contract> + Clone {
-        self.by_name.values().flat_map(BTreeMap::values)
+        self.by_name.values().flat_map(BTreeMap::values).map(Arc::as_ref)
     }
 }

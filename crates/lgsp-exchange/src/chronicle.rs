@@ -3,20 +3,15 @@
 use std::collections::{HashMap, HashSet};
 
 use lgsp_audit::Record;
-use lgsp_ledger::ReadLimit;
 use lgsp_registry::{Change, ChangeSet, Difference, Object, ObjectRef, differences};
 use lgsp_types::{EventId, LedgerPosition, Unavailable, UnixMs, What};
 use serde::Serialize;
 
-use crate::control::{Folded, Rulebook};
+use crate::control::{BATCH, Folded, Rulebook};
 use crate::spine::{Spine, unavailable};
 
 /// Most changes in one answer; the latest.
 const LISTED_MAX: usize = 1_000;
-const BATCH: ReadLimit = ReadLimit {
-    entries: 256,
-    bytes: 4 * 1024 * 1024,
-};
 
 /// A change set, and where it comes from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

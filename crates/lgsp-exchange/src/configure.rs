@@ -5,7 +5,7 @@ use lgsp_registry::{
     Change, ChangeSet, ConfigError, Control, Difference, EditError, Import, Left, ObjectRef, Take, WhyLeft,
     differences, plan_edit, plan_import_taking, text_to_edit,
 };
-use lgsp_types::{EventId, Kind, What};
+use lgsp_types::{EventId, What};
 use serde::Serialize;
 use thiserror::Error;
 
@@ -209,7 +209,7 @@ impl Spine {
 
     /// Appends one change set and answers when the rules have it.
     pub(crate) async fn write_change_set(&self, change_set: bytes::Bytes) -> Result<EventId, ImportError> {
-        let event_id = EventId::of(Kind::Configured, &[&change_set]);
+        let event_id = ChangeSet::event_id(&change_set);
         self.configure(event_id, What::Configured { change_set }).await?;
         match self.rules.void(event_id) {
             Some(why) => Err(ImportError::Void { why }),

@@ -1,6 +1,6 @@
 //! The control ledger: configuration as facts, folded into the rules of this moment (exchange.md section 7).
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
@@ -8,13 +8,14 @@ use lgsp_audit::{NoteKey, Record, Tree};
 use lgsp_contract::{Contracts, Folder};
 use lgsp_ledger::{Entry, Ledger, ReadError, ReadLimit, Reader};
 use lgsp_registry::{ContractNotTaken, ContractText, Control, PlannedChangeSet, Registry, Void};
-use lgsp_types::{EventId, Fact, KeyEvent, KeyUse, Rules, What};
+use lgsp_types::{ContractRef, EventId, Fact, KeyEvent, KeyUse, Rules, What};
 use thiserror::Error;
 use tracing::{error, info};
 
 use crate::scribe::WriteError;
 
-const BATCH: ReadLimit = ReadLimit {
+/// The control ledger is read in batches of so much.
+pub(crate) const BATCH: ReadLimit = ReadLimit {
     entries: 256,
     bytes: 4 * 1024 * 1024,
 };
@@ -71,8 +72,8 @@ pub(crate) struct Rulebook {
 pub(crate) struct Folded {
     pub(crate) control: Control,
     contracts: Arc<Contracts>,
-    /// How many of the contracts this build cannot compile.
-    unsound: usize,
+    /// The contracts that this build cannot compile.
+    unsound: BTreeSet<ContractRef>,
     tree: Tree,
     /// Keys in use: what they are for, and the public key.
     keys: Vec<(KeyUse, String, [u8; 32])>,
@@ -156,14 +157,12 @@ impl Rulebook {
         &self,
         texts: Vec<ContractText>,
     ) -> Result<Vec<PlannedChangeSet>, Vec<ContractNotTaken>> {
-        let folded = self.folded.lock().unwrap_or_else(PoisonError::into_inner);
-        lgsp_registry::plan_contracts(&folded.control, texts)
+        lgsp_registry::plan_contracts(&self.folded().control, texts)
     }
 
     /// The texts of every contract in force.
     pub(crate) fn contract_folders(&self) -> Vec<Folder> {
-        let folded = self.folded.lock().unwrap_or_else(PoisonError::into_inner);
-        folded.contract_folders()
+        self.folded().control.contracts().map(|text| folder(text)).collect()
     }
 }
 
@@ -197,31 +196,27 @@ fn ruling(folded: &Folded) -> Ruling {
 }
 
 impl Folded {
-    fn contract_folders(&self) -> Vec<Folder> {
-        self.control.contracts().map(|text| folder(text)).collect()
-    }
-
     /// A version, once it is there, never changes: only what is new has to be compiled.
     fn compile_contracts(&mut self) {
-        if self.control.contracts().count() == self.contracts.iter().count() + self.unsound {
-            return;
+        let known = |id: &ContractRef| self.unsound.contains(id) || self.contracts.find(id).is_ok();
+        let new: Vec<Folder> = self
+            .control
+            .contracts()
+            .filter(|text| !known(&text.id))
+            .map(|text| folder(text))
+            .collect();
+        for folder in &new {
+            let Err(problems) = Arc::make_mut(&mut self.contracts).add(folder) else {
+                continue;
+            };
+            // What one build takes, another may refuse; nobody sends by it then, and all else goes on.
+            let first = problems
+                .first()
+                .map(|problem| problem.broken.to_string())
+                .unwrap_or_default();
+            error!(contract = %folder.contract, problem = first, "a contract is not known to this build");
+            self.unsound.insert(folder.contract.clone());
         }
-        let mut folders = self.contract_folders();
-        let before = folders.len();
-        // What one build takes, another may refuse; nobody sends by it then, and all else goes on.
-        folders.retain(|folder| match Contracts::load(std::slice::from_ref(folder)) {
-            Ok(_) => true,
-            Err(problems) => {
-                let first = problems
-                    .first()
-                    .map(|problem| problem.broken.to_string())
-                    .unwrap_or_default();
-                error!(contract = %folder.contract, problem = first, "a contract is not known to this build");
-                false
-            }
-        });
-        self.unsound = before - folders.len();
-        self.contracts = Arc::new(Contracts::load(&folders).unwrap_or_default());
     }
 
     fn take(&mut self, entry: &Entry) -> Result<(), ControlError> {

@@ -111,8 +111,10 @@ impl Spine {
             return Ok(());
         };
         let row = self.store.delivery(open.delivery).await.map_err(unavailable)?;
-        let waits = |state| matches!(state, DeliveryState::Open | DeliveryState::Collected);
-        let (Some(row), Some(why)) = (row.filter(|row| waits(row.state)), self.no_route(&open.order.addressee)) else {
+        let (Some(row), Some(why)) = (
+            row.filter(|row| row.state.waits()),
+            self.no_route(&open.order.addressee),
+        ) else {
             return Ok(());
         };
         let reason = NO_ROUTE;

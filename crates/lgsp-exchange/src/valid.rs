@@ -15,7 +15,7 @@ const SMALL_BYTES: usize = 16 * 1024;
 /// Larger payloads checked at one time: the worst take a good part of a second each.
 const LARGE_AT_ONCE: usize = 4;
 /// A mark of state secrecy was found (Decision 28/2018/QD-TTg); what bears it must not travel here at all.
-pub(crate) const SECRECY_MARK: ReasonCode = ReasonCode::new("SECRECY_MARK");
+const SECRECY_MARK: ReasonCode = ReasonCode::new("SECRECY_MARK");
 
 /// May be sent, and fits.
 #[derive(Debug)]
@@ -62,13 +62,17 @@ impl PayloadCheck {
         let checked = if publish.payload.len() <= SMALL_BYTES {
             contracts.check(&publish.contract, &publish.payload, today)
         } else {
-            let _turn = Arc::clone(&self.large)
+            let turn = Arc::clone(&self.large)
                 .acquire_owned()
                 .await
                 .map_err(|error| Unfit::Unavailable(unavailable(error)))?;
             let (contracts, contract, payload) =
                 (Arc::clone(contracts), publish.contract.clone(), publish.payload.clone());
-            let checking = tokio::task::spawn_blocking(move || contracts.check(&contract, &payload, today));
+            let checking = tokio::task::spawn_blocking(move || {
+                // The turn ends with the work, also where the caller has gone away before.
+                let _turn = turn;
+                contracts.check(&contract, &payload, today)
+            });
             checking.await.map_err(|error| Unfit::Unavailable(unavailable(error)))?
         };
         match checked {

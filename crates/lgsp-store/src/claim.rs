@@ -136,8 +136,7 @@ fn attempt(before: Standing, kind: Kind, fact: &Delivery) -> (Effect, Standing) 
         handed_out: true,
         ..before
     };
-    let waits = matches!(before.state, DeliveryState::Open | DeliveryState::Collected);
-    if !waits || fact.generation != before.generation {
+    if !before.state.waits() || fact.generation != before.generation {
         (Effect::NoEffect, out)
     } else if fact.attempt <= before.attempts {
         (Effect::Repeat, out)

@@ -289,6 +289,12 @@ pub enum DeliveryState {
 }
 
 impl DeliveryState {
+    /// Nothing has ended it: it still goes to its addressee.
+    #[must_use]
+    pub const fn waits(self) -> bool {
+        matches!(self, Self::Open | Self::Collected)
+    }
+
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {

@@ -134,12 +134,15 @@ impl Line {
 
     /// When the list is looked at again, if it may hold news.
     fn look_at(&self) -> Option<Instant> {
+        if !self.look {
+            return None;
+        }
         let now = Instant::now();
         let free = first_of_keys(&self.rows).filter(|row| self.is_due(row, now));
         let enough =
             free.take(self.dispatch.limits.tries_at_once_max).count() == self.dispatch.limits.tries_at_once_max;
         let after_pause = self.looked.filter(|_| enough).map(|looked| looked + LOOK_PAUSE);
-        self.look.then(|| after_pause.unwrap_or(now))
+        Some(after_pause.unwrap_or(now))
     }
 
     async fn look(&mut self) {

@@ -5,9 +5,7 @@ use std::time::Duration;
 
 use lgsp_registry::Connector;
 use lgsp_store::{DeliveryRow, failpoint};
-use lgsp_types::{
-    AdapterId, Caller, DeliveryState, Fact, Kind, OpenDelivery, Push, Pushed, ReasonCode, Receiver, Unavailable, What,
-};
+use lgsp_types::{AdapterId, Caller, Fact, Kind, OpenDelivery, Push, Pushed, ReasonCode, Receiver, Unavailable, What};
 use tokio::time::timeout;
 use tracing::{debug, error, warn};
 
@@ -118,8 +116,7 @@ impl Try {
     /// The row as the projection has it, while it waits.
     async fn standing(&self, open: &OpenDelivery) -> Result<Option<DeliveryRow>, Unavailable> {
         let row = self.dispatch.spine.store.delivery(open.delivery).await;
-        let waits = |row: &DeliveryRow| matches!(row.state, DeliveryState::Open | DeliveryState::Collected);
-        Ok(row.map_err(Unavailable::new)?.filter(waits))
+        Ok(row.map_err(Unavailable::new)?.filter(|row| row.state.waits()))
     }
 
     /// Before bytes go to an agency that the Accepted fact does not name, a fact says so (exchange.md section 6, 19). False: it
