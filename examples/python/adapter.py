@@ -36,6 +36,8 @@ def asked(request):
             name = folder / f"{request.deliver.delivery_id}.json"
             name.with_suffix(".part").write_bytes(request.deliver.content.payload)
             name.with_suffix(".part").replace(name)
+            # Whoever takes the file goes on with the trace of its sender.
+            name.with_suffix(".traceparent").write_text(request.deliver.content.traceparent)
         except OSError:
             answer(request.call_id, try_again={"reason": "FOLDER_TROUBLE", "after": {"seconds": 30}})
         else:

@@ -19,6 +19,11 @@ fn a_refusal_reads_the_same() {
 }
 
 #[test]
+fn a_call_is_in_one_trace_in_both_processes() {
+    facade_outside(story::traced::the_line_of_a_call_names_the_trace_of_the_message_that_it_sent);
+}
+
+#[test]
 fn what_a_receiver_says_has_the_same_effect() {
     facade_outside(|| {
         story::outcome::a_failed_delivery_stays_listed_and_is_delivered_late();

@@ -3,6 +3,7 @@
 mod evidence;
 pub(crate) mod outcome;
 pub(crate) mod repeat;
+pub(crate) mod traced;
 
 use std::collections::BTreeMap;
 

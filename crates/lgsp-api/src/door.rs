@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http_body::{Body as HttpBody, Frame, SizeHint};
-use lgsp_types::Unavailable;
+use lgsp_types::{TraceContext, Traceparent, Unavailable};
 use prost::Message as _;
 use tonic::Status;
 use tonic::body::Body;
@@ -36,6 +36,9 @@ const REFLECTION: [&str; 2] = [
     "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
     "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
 ];
+
+/// Where a call says in which trace it is made.
+const TRACEPARENT: &str = "traceparent";
 
 type Call = http::Request<Body>;
 type Answer = http::Response<Body>;
@@ -110,6 +113,10 @@ impl Door {
             Some(Requests::One) | None => Body::new(Single::new(body, allowance, Arc::clone(&bytes))),
         };
         parts.extensions.insert(principal);
+        let trace = parts.headers.get_all(TRACEPARENT);
+        if let Some(trace) = Traceparent::of_header(trace.iter().map(http::HeaderValue::as_bytes)) {
+            parts.extensions.insert(TraceContext::Named(trace));
+        }
         let stay = Stay { _stream: stream, bytes };
         Ok((Call::from_parts(parts, body), Some(stay)))
     }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use lgsp_types::{AdapterId, Caller, Exchange, ObjectReader, ReasonCode, Refusal, Unavailable};
+use lgsp_types::{AdapterId, Caller, Exchange, ObjectReader, ReasonCode, Refusal, TraceContext, TraceId, Unavailable};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 use tonic::{Request, Status};
@@ -19,6 +19,7 @@ use crate::identity::caller::Principal;
 use crate::identity::limits::{Held, LimitError, Limits};
 use crate::identity::scope::Scope;
 use crate::identity::who::Who;
+use crate::random::random;
 use crate::status::{ToStatus as _, forbidden, refused};
 
 /// Who passes on what comes through gRPC, as facts name it.
@@ -88,13 +89,25 @@ pub(crate) fn principal<T>(request: &Request<T>, scope: Scope) -> Result<Princip
 }
 
 /// The system that makes this call, as the ports know it.
-pub(crate) fn caller(principal: &Principal) -> Result<Caller, Status> {
+pub(crate) fn caller<T>(request: &Request<T>, principal: &Principal) -> Result<Caller, Status> {
     let system = principal.system().map_err(|refusal| forbidden(&refusal))?.clone();
     let adapter = match principal.through() {
         Some(adapter) => adapter.clone(),
         None => AdapterId::parse(ADAPTER).map_err(|error| Unavailable::new(error).status())?,
     };
-    Ok(Caller { system, adapter })
+    let trace = match request.extensions().get::<TraceContext>() {
+        Some(trace) => *trace,
+        None => begun()?,
+    };
+    Ok(Caller { system, adapter, trace })
+}
+
+/// The trace of a call that belongs to none.
+pub(crate) fn begun() -> Result<TraceContext, Status> {
+    let random = random().map_err(|error| Unavailable::new(error).status())?;
+    let trace_id = random.first_chunk().copied().and_then(TraceId::from_bytes);
+    let trace_id = trace_id.ok_or_else(|| Unavailable::new("randomness of zeros").status())?;
+    Ok(TraceContext::Begun(trace_id))
 }
 
 /// The node stops; what was not answered was perhaps done.

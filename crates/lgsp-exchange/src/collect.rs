@@ -6,8 +6,9 @@ use futures_util::stream;
 use lgsp_registry::Reception;
 use lgsp_store::{DeliveryRow, failpoint};
 use lgsp_types::{
-    AcknowledgeError, Acknowledged, Arrivals, Caller, Delivery, DeliveryId, DeliveryState, Evidence, Fact, FetchError,
-    Fetched, Kind, MsgId, OpenDelivery, OpenQuery, Outcome, Receiver, SentDelivery, SentMessage, Unavailable, What,
+    AcknowledgeError, Acknowledged, Actor, Arrivals, Caller, Delivery, DeliveryId, DeliveryState, Evidence, Fact,
+    FetchError, Fetched, Kind, MsgId, OpenDelivery, OpenQuery, Outcome, Receiver, SentDelivery, SentMessage, TraceId,
+    Traceparent, Unavailable, What,
 };
 use tokio::time::timeout;
 use tracing::debug;
@@ -20,6 +21,13 @@ use crate::spine::{Spine, unavailable};
 const OPEN_MAX: u32 = 10_000;
 /// Longest wait of a list for the projection.
 const LIST_PATIENCE: Duration = Duration::from_millis(500);
+
+/// On whose behalf a fact about a delivery is, and in which trace.
+#[derive(Clone, Debug)]
+pub(crate) struct By {
+    pub(crate) actor: Actor,
+    pub(crate) trace_id: Option<TraceId>,
+}
 
 impl Spine {
     /// The agencies whose deliveries go to this system now, each with who receives for it.
@@ -131,8 +139,16 @@ impl Spine {
 
     /// Reads the Accepted record itself: the payload is stored once.
     pub(crate) async fn content(&self, row: &DeliveryRow) -> Result<Fetched, Unavailable> {
-        let accepted = self.accepted_at(&row.accepted).await?;
+        let (accepted, trace_id) = self.accepted_at(&row.accepted).await?;
+        // Whoever records the handing out says so.
+        let span = trace_id.zip(self.scribe.span_id());
+        let trace = span.map(|(trace_id, span_id)| Traceparent {
+            trace_id,
+            span_id,
+            sampled: false,
+        });
         Ok(Fetched {
+            trace,
             msg_id: accepted.msg_id,
             contract: accepted.envelope.contract,
             payload: accepted.payload,
@@ -181,16 +197,33 @@ impl Spine {
 
     /// A receiver's step with a delivery.
     fn step(&self, caller: &Caller, row: &DeliveryRow, kind: Kind, what: impl FnOnce(Delivery) -> What) -> Fact {
-        self.fact_about(row, 0, kind, Some(caller), what)
+        self.fact_about(row, 0, kind, self.by(caller), what)
     }
 
-    /// A fact about a delivery in its present round; `by`: whose word it is, none: the node's own.
+    /// On behalf of a caller, in the trace of its call.
+    pub(crate) fn by(&self, caller: &Caller) -> By {
+        let agency = self.rules.current().registry.agency_of(&caller.system);
+        By {
+            actor: self.actor(caller, agency),
+            trace_id: Some(caller.trace.trace_id()),
+        }
+    }
+
+    /// On behalf of nobody, in the trace of the message.
+    pub(crate) fn by_itself(&self, trace_id: Option<TraceId>) -> By {
+        By {
+            actor: self.own_actor(),
+            trace_id,
+        }
+    }
+
+    /// A fact about a delivery in its present round.
     pub(crate) fn fact_about(
         &self,
         row: &DeliveryRow,
         attempt: u32,
         kind: Kind,
-        by: Option<&Caller>,
+        by: By,
         what: impl FnOnce(Delivery) -> What,
     ) -> Fact {
         let delivery = Delivery {
@@ -199,17 +232,13 @@ impl Spine {
             generation: row.generation,
             attempt,
         };
-        let ruling = self.rules.current();
         Fact {
             event_id: delivery.event_id(kind),
             prev: Some(row.last_event),
-            actor: by.map_or_else(
-                || self.own_actor(),
-                |caller| self.actor(caller, ruling.registry.agency_of(&caller.system)),
-            ),
-            rules: ruling.rules,
+            actor: by.actor,
+            rules: self.rules.current().rules,
             node: self.scribe.node(),
-            trace_id: None,
+            trace_id: by.trace_id.map(|id| *id.as_bytes()),
             what: what(delivery),
         }
     }

@@ -41,7 +41,7 @@ impl Spine {
         let now = self.scribe.now();
         let judged = bounded(publish)
             .and_then(|publish| of_known_contract(&ruling.contracts, publish))
-            .and_then(|publish| ruling.registry.authorise(caller, publish, now));
+            .and_then(|publish| ruling.registry.authorise(&caller.system, publish, now));
         let judged = match judged {
             Ok(authorised) => {
                 self.payloads
@@ -180,7 +180,7 @@ impl Spine {
             actor: self.actor(caller, Some(authorised.agency().clone())),
             rules,
             node: self.scribe.node(),
-            trace_id: None,
+            trace_id: Some(*caller.trace.trace_id().as_bytes()),
             what: What::Accepted(Box::new(accepted)),
         }
     }

@@ -106,8 +106,10 @@ impl Spine {
             attempt: 0,
         };
         let round = delivery.generation;
+        let (_, trace_id) = self.accepted_at(&row.accepted).await?;
         let fact = Fact {
             prev: Some(row.last_event),
+            trace_id: trace_id.map(|id| *id.as_bytes()),
             ..self.own_fact(delivery.event_id(Kind::Redriven), What::Redriven { delivery })
         };
         failpoint::hit("before-redriven");

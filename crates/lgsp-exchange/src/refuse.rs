@@ -124,7 +124,7 @@ impl Spine {
             actor: self.actor(caller, ruling.registry.agency_of(&caller.system)),
             rules: ruling.rules,
             node: self.scribe.node(),
-            trace_id: None,
+            trace_id: Some(*caller.trace.trace_id().as_bytes()),
             what: What::Rejected {
                 reason: first.code.clone(),
                 request_tag: Tag::from_bytes(what),

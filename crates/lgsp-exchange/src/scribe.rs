@@ -7,7 +7,7 @@ use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 use bytes::Bytes;
 use lgsp_audit::{NoteKey, Unsigned};
 use lgsp_ledger::{Append, Ledger, Refusal, Tenure};
-use lgsp_types::{Clock, Digest, Fact, Node, SystemId, UnixMs};
+use lgsp_types::{Clock, Digest, Fact, Node, SpanId, SystemId, UnixMs};
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
@@ -92,6 +92,13 @@ impl Scribe {
 
     pub(crate) fn now(&self) -> UnixMs {
         (self.clock)()
+    }
+
+    /// The name of a new span; none: the machine has no randomness.
+    pub(crate) fn span_id(&self) -> Option<SpanId> {
+        let mut bytes = [0; 8];
+        self.random.fill(&mut bytes).ok()?;
+        SpanId::from_bytes(bytes)
     }
 
     /// Appends one fact, while this node holds the ledger; what was under way when it lost it is unknown to it. Whoever

@@ -14,7 +14,7 @@ use lgsp_types::{
     Accepted, AcknowledgeError, Acknowledged, Actor, AgencyCode, AgencyId, AgencyView, Arrivals, Caller, Cause, Clock,
     DeliveryId, DocumentDate, EventId, Evidence, Exchange, Fact, FetchError, Fetched, IdKey, KeyEvent, KeyUse, Kind,
     MsgId, OpenDelivery, OpenQuery, Outcome, Publish, PublishError, Receipt, Rejection, SentMessage, SystemId,
-    SystemView, Unavailable, Upload, UploadError, What, WithdrawError, Withdrawal,
+    SystemView, TraceId, Unavailable, Upload, UploadError, What, WithdrawError, Withdrawal,
 };
 use thiserror::Error;
 use tokio_util::sync::CancellationToken;
@@ -337,12 +337,14 @@ impl Spine {
             .ok_or_else(|| Unavailable::new("the ledger ends before a projected record"))
     }
 
-    /// Reads an Accepted fact from where the projection says it stands.
-    pub(crate) async fn accepted_at(&self, position: &Position) -> Result<Accepted, Unavailable> {
+    /// Reads an Accepted fact from where the projection says it stands, and which trace the message is part of; none: it
+    /// was accepted before there were traces.
+    pub(crate) async fn accepted_at(&self, position: &Position) -> Result<(Accepted, Option<TraceId>), Unavailable> {
         let entry = self.entry_at(position).await?;
         let record = Record::read(&entry.record).map_err(unavailable)?;
+        let trace_id = record.fact.trace_id.and_then(TraceId::from_bytes);
         if let What::Accepted(accepted) = record.fact.what {
-            return Ok(*accepted);
+            return Ok((*accepted, trace_id));
         }
         let kind = record.fact.what.kind().name();
         Err(Unavailable::new(format!(

@@ -118,7 +118,9 @@ impl Spine {
             return Ok(());
         };
         let reason = NO_ROUTE;
-        let fact = self.fact_about(&row, 0, Kind::DeadLettered, None, |delivery| What::DeadLettered {
+        let (_, trace_id) = self.accepted_at(&row.accepted).await?;
+        let by = self.by_itself(trace_id);
+        let fact = self.fact_about(&row, 0, Kind::DeadLettered, by, |delivery| What::DeadLettered {
             delivery,
             receiver: None,
             reason,

@@ -7,6 +7,7 @@ mod schedules;
 mod stage;
 mod stranded;
 mod tenure;
+mod traces;
 mod withdraw;
 
 use futures_util::StreamExt as _;

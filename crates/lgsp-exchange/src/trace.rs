@@ -31,7 +31,8 @@ impl Operations for Spine {
                 let timeline = self.store.timeline(found.message.msg_id).await.map_err(unavailable)?;
                 let seen = timeline.and_then(|timeline| self.seen_by(viewer, &found.message, timeline));
                 if let Some(timeline) = seen {
-                    messages.push(self.told(&found.message, found.relations.first().copied(), &timeline));
+                    let relation = found.relations.first().copied();
+                    messages.push(self.told(&found.message, relation, &timeline).await?);
                 }
             }
             if !messages.is_empty() {
@@ -191,7 +192,7 @@ impl Spine {
             let timeline = self.store.timeline(saying.message).await.map_err(unavailable)?;
             let Some(timeline) = timeline else { continue };
             if let Some(message) = &timeline.message {
-                let mut told = self.told(message, None, &timeline);
+                let mut told = self.told(message, None, &timeline).await?;
                 LINKED.clone_into(&mut told.relation);
                 messages.push(told);
             }
@@ -235,14 +236,20 @@ impl Spine {
         })
     }
 
-    fn told(&self, message: &MessageRow, relation: Option<Relation>, timeline: &Timeline) -> TracedMessage {
+    async fn told(
+        &self,
+        message: &MessageRow,
+        relation: Option<Relation>,
+        timeline: &Timeline,
+    ) -> Result<TracedMessage, Unavailable> {
+        let (_, trace_id) = self.accepted_at(&message.position).await?;
         let document = message
             .documents
             .iter()
             .map(|document| document.code.as_str())
             .find(|code| !code.is_empty());
         let day = message.accepted_ms.day_in_vietnam();
-        TracedMessage {
+        Ok(TracedMessage {
             msg_id: message.msg_id,
             contract: message.contract.to_string(),
             act: message.act.clone(),
@@ -261,7 +268,8 @@ impl Spine {
                 .collect(),
             events: timeline.events.iter().map(|event| self.told_event(event)).collect(),
             receipt: self.receipt_note(message.msg_id, inscribed(message.accepted())),
-        }
+            trace_id: trace_id.map(|id| id.to_string()).unwrap_or_default(),
+        })
     }
 
     /// The last agency that a fact about this delivery names as its receiver, if that is not the addressee.

@@ -59,7 +59,7 @@ impl Spine {
         let mut row = now().await?;
         if row.state == DeliveryState::Open && !row.handed_out {
             let reason = WITHDRAWN_BY_SENDER;
-            let fact = self.fact_about(&row, 0, Kind::Withdrawn, Some(caller), |delivery| What::Withdrawn {
+            let fact = self.fact_about(&row, 0, Kind::Withdrawn, self.by(caller), |delivery| What::Withdrawn {
                 delivery,
                 reason,
             });

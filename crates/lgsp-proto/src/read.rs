@@ -4,7 +4,7 @@ use bytes::Bytes;
 use lgsp_types::{
     ADDRESSEES_MAX, ATTACHMENTS_MAX, AgencyCode, ContractRef, DeliveryId, Digest, DocumentDate, DocumentRef, Evidence,
     EvidenceKind, KEY_MAX_BYTES, Mark, MsgId, OpenQuery, Outcome, PAYLOAD_MAX_BYTES, Publish, ReasonCode, Refusal,
-    Relation, Role, Written,
+    Relation, Role, Traceparent, Written,
 };
 
 use crate::exchange::v1;
@@ -42,6 +42,8 @@ pub struct Sent {
     pub publish: Publish,
     /// Handles of finished uploads, in the sender's order; each not empty and at most 255 bytes.
     pub uploads: Vec<String>,
+    /// None: the trace of the call.
+    pub trace: Option<Traceparent>,
 }
 
 /// What is wrong so far.
@@ -119,6 +121,11 @@ pub fn read_message(message: Option<v1::Message>, at: &str) -> Result<Sent, Vec<
     let codes_as_of = day(&mut wrong, &path("codes_as_of"), &message.codes_as_of);
     let due = day(&mut wrong, &path("due"), &message.due);
     let uploads = handles(&mut wrong, message.attachments, &path("attachments"));
+    let mend = "send `traceparent` as W3C Trace Context has it, or nothing";
+    let trace = match message.traceparent.as_str() {
+        "" => None,
+        text => wrong.keep(&path("traceparent"), Traceparent::parse(text), mend),
+    };
     match (contract, from) {
         (Some(contract), Some(from)) if wrong.0.is_empty() => Ok(Sent {
             publish: Publish {
@@ -137,6 +144,7 @@ pub fn read_message(message: Option<v1::Message>, at: &str) -> Result<Sent, Vec<
                 objects: Vec::new(),
             },
             uploads,
+            trace,
         }),
         _ => Err(wrong.0),
     }

@@ -95,6 +95,7 @@ pub fn write_content(fetched: &Fetched) -> v1::Content {
         contract: fetched.contract.to_string(),
         payload: fetched.payload.clone(),
         attachments: fetched.objects.iter().map(write_attachment).collect(),
+        traceparent: fetched.trace.map(|trace| trace.to_string()).unwrap_or_default(),
     }
 }
 
@@ -170,6 +171,7 @@ fn write_traced(message: TracedMessage) -> operations::v1::TracedMessage {
         deliveries: message.deliveries.into_iter().map(write_traced_delivery).collect(),
         events: message.events.into_iter().map(write_traced_event).collect(),
         receipt: message.receipt,
+        trace_id: message.trace_id,
     }
 }
 

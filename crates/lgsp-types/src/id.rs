@@ -30,7 +30,7 @@ pub struct IdError {
 }
 
 /// Reads lower-case hex; upper case is another text and is refused, so that an id has one spelling.
-fn hex<const N: usize>(mut digits: impl Iterator<Item = u8>) -> Option<[u8; N]> {
+pub(crate) fn hex<const N: usize>(mut digits: impl Iterator<Item = u8>) -> Option<[u8; N]> {
     let mut half = || match digits.next()? {
         digit @ b'0'..=b'9' => Some(digit - b'0'),
         digit @ b'a'..=b'f' => Some(digit - b'a' + 10),
@@ -44,7 +44,7 @@ fn hex<const N: usize>(mut digits: impl Iterator<Item = u8>) -> Option<[u8; N]> 
 }
 
 /// As `{byte:02x}` for each of at most 32 bytes, without a formatter's work for each: ids are written into every row of the store.
-fn write_hex(out: &mut fmt::Formatter<'_>, bytes: &[u8]) -> fmt::Result {
+pub(crate) fn write_hex(out: &mut fmt::Formatter<'_>, bytes: &[u8]) -> fmt::Result {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let mut text = [0; 64];
     for (pair, byte) in text.chunks_exact_mut(2).zip(bytes) {

@@ -14,6 +14,7 @@ mod receipt;
 mod roster;
 mod system;
 mod time;
+mod trace_context;
 mod url;
 
 pub use agency::{AgencyCode, AgencyCodeError, AgencyId, CodePattern, Scheme};
@@ -46,4 +47,5 @@ pub use receipt::Receipt;
 pub use roster::Roster;
 pub use system::{AdapterId, Caller, ConnectorId, GrantId, NameError, SystemId};
 pub use time::{Clock, DateError, DocumentDate, DocumentTime, UnixMs, VN_OFFSET_SECONDS};
+pub use trace_context::{SpanId, TraceContext, TraceContextError, TraceId, Traceparent};
 pub use url::{Url, UrlError};

@@ -201,6 +201,8 @@ pub struct TracedMessage {
     pub events: Vec<TracedEvent>,
     /// The acceptance receipt, a signed note.
     pub receipt: String,
+    /// The trace that it is part of, 32 hex digits; empty: it was accepted before there were traces.
+    pub trace_id: String,
 }
 
 /// An agency as people know it.

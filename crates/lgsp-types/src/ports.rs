@@ -15,7 +15,7 @@ use thiserror::Error;
 
 use crate::{
     AgencyCode, AgencyId, Attachment, Caller, ConnectorId, ContractRef, DeliveryId, Digest, DocumentDate, Evidence,
-    MsgId, Publish, ReasonCode, Receipt, Refusal, Role, Staged, SystemId, UnixMs,
+    MsgId, Publish, ReasonCode, Receipt, Refusal, Role, Staged, SystemId, Traceparent, UnixMs,
 };
 
 /// What broke below; the text of an error never repeats it.
@@ -383,6 +383,8 @@ pub struct Fetched {
     pub payload: Bytes,
     /// The original first; read each by [`ObjectReader`].
     pub objects: Vec<Attachment>,
+    /// The message's trace, and the handing out as a span of it; none: it was accepted before there were traces.
+    pub trace: Option<Traceparent>,
 }
 
 /// Reads objects of fetched deliveries.

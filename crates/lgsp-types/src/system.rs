@@ -5,6 +5,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::{TraceContext, Traceparent};
+
 /// Longest name of a system, connector, adapter or agency id, in bytes.
 const NAME_MAX: usize = 64;
 
@@ -112,6 +114,19 @@ pub struct Caller {
     pub system: SystemId,
     /// The adapter that checked the credential.
     pub adapter: AdapterId,
+    /// The trace that the call is part of.
+    pub trace: TraceContext,
+}
+
+impl Caller {
+    /// The same caller, with something that belongs to another trace.
+    #[must_use]
+    pub fn in_trace(&self, trace: Traceparent) -> Self {
+        Self {
+            trace: TraceContext::Named(trace),
+            ..self.clone()
+        }
+    }
 }
 
 #[cfg(test)]

@@ -94,6 +94,7 @@ fn call(call_id: u64, system: &str, call: Call) -> Frame {
         call_id,
         system: system.to_owned(),
         call: Some(call),
+        trace: String::new(),
     })
 }
 

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use lgsp_proto::exchange::v1;
 use lgsp_types::{
     Adapter as _, AgencyCode, Answered, ConnectorId, ContractRef, DeliveryId, EvidenceKind, Fetched, MsgId, Push,
-    Pushed, Question, UnixMs,
+    Pushed, Question, Traceparent, UnixMs,
 };
 use serde_json::Value;
 
@@ -303,6 +303,9 @@ async fn a_dead_letter_is_found_by_its_reason_and_redriven_when_its_far_side_was
     assert_eq!(again.code, Some(1), "{again:?}");
 }
 
+/// Of the one push.
+const TRACEPARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+
 fn push(attempt: u32) -> Push {
     Push {
         connector: ConnectorId::parse(CONNECTOR).unwrap(),
@@ -316,6 +319,7 @@ fn push(attempt: u32) -> Push {
             contract: ContractRef::parse("vn.lgsp.document/1").unwrap(),
             payload: (&b"{\"number\":\"7\"}"[..]).into(),
             objects: Vec::new(),
+            trace: Traceparent::parse(TRACEPARENT).ok(),
         },
     }
 }
@@ -350,8 +354,14 @@ async fn it_writes_what_is_pushed_once_however_often_it_comes_and_asks_for_more_
         .unwrap()
         .map(|file| file.unwrap().path())
         .collect();
-    assert_eq!(written.len(), 1, "{written:?}");
-    assert_eq!(fs::read(&written[0]).unwrap(), b"{\"number\":\"7\"}");
+    let [letter, trace] = ["json", "traceparent"].map(|ending| {
+        let mut files = written
+            .iter()
+            .filter(|file| file.extension().is_some_and(|it| it == ending));
+        fs::read_to_string(files.next().unwrap()).unwrap()
+    });
+    assert_eq!(written.len(), 2, "{written:?}");
+    assert_eq!((letter.as_str(), trace.as_str()), ("{\"number\":\"7\"}", TRACEPARENT));
     let question = Question {
         connector: ConnectorId::parse(CONNECTOR).unwrap(),
         msg_id: MsgId::from_bytes([1; 16]),

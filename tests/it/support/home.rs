@@ -124,6 +124,11 @@ impl Home {
         self.disk.as_ref().map(|disk| disk.inside(&command)).unwrap_or(command)
     }
 
+    /// Whether the façade is a process of its own.
+    pub(crate) fn is_outside(&self) -> bool {
+        self.outside
+    }
+
     /// The folder around everything.
     pub(crate) fn root(&self) -> &Path {
         self.folder.path()

@@ -10,7 +10,7 @@ use http_body_util::{BodyExt as _, LengthLimitError, Limited, StreamBody};
 use hyper::body::{Frame, Incoming};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
-use lgsp_types::{ContentError, Url};
+use lgsp_types::{ContentError, Traceparent, Url};
 
 use super::reach::Link;
 use super::sign::Signed;
@@ -36,9 +36,10 @@ pub(super) async fn call(
     link: Box<dyn Link>,
     url: &Url,
     signed: Signed,
+    trace: Option<Traceparent>,
     (bytes, body): (u64, impl Stream<Item = Result<Bytes, ContentError>> + Send + 'static),
 ) -> Result<Answer, Trouble> {
-    let request = Request::post(url.target())
+    let mut request = Request::post(url.target())
         .header(HOST, url.authority())
         .header(USER_AGENT, PROGRAM)
         .header(CONTENT_TYPE, "application/json")
@@ -46,7 +47,11 @@ pub(super) async fn call(
         .header(CONNECTION, "close")
         .header("webhook-id", signed.id)
         .header("webhook-timestamp", signed.timestamp)
-        .header("webhook-signature", signed.signature)
+        .header("webhook-signature", signed.signature);
+    if let Some(trace) = trace {
+        request = request.header("traceparent", trace.to_string());
+    }
+    let request = request
         .body(StreamBody::new(body.map_ok(Frame::data)))
         .map_err(Trouble::by(ANSWER_BROKEN))?;
     let mut http = http1::Builder::new();

@@ -103,7 +103,7 @@ impl Webhook {
         let signed = signers.sign(push.delivery, now, &letter, &self.objects).await?;
         let link = self.reach.connect(&url).await?;
         let body = letter.into_stream(Arc::clone(&self.objects));
-        let calling = call::call(link, &url, signed, body);
+        let calling = call::call(link, &url, signed, push.content.trace, body);
         let answer = tokio::time::timeout(self.settings.answer_timeout(), calling).await;
         let answer = answer.map_err(|_| Trouble::new(trouble::ANSWER_LATE))??;
         Ok(answer::judge(push.delivery, answer, (self.clock)()))
@@ -139,7 +139,8 @@ impl Adapter for Webhook {
             Pushed::Refused(reason) | Pushed::TryAgain { reason, .. } => reason.as_str(),
         };
         let elapsed_ms = began.elapsed().as_millis();
-        info!(connector.id = %push.connector, delivery.id = %push.delivery, attempt, outcome, elapsed_ms, "pushed");
+        let trace = push.content.trace.map(|trace| trace.trace_id.to_string());
+        info!(connector.id = %push.connector, delivery.id = %push.delivery, attempt, outcome, elapsed_ms, trace, "pushed");
         pushed
     }
 

@@ -12,15 +12,17 @@ use lgsp_proto::{
 };
 use lgsp_types::{
     Acknowledged, Attachment, Caller, DeliveryId, Digest, FetchError, ReasonCode, Refusal, Rejection, SystemId,
+    TraceContext,
 };
 use prost::Message as _;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
-use tracing::{Instrument as _, info_span, warn};
+use tracing::{Instrument as _, Span, field, info_span, warn};
 
 use super::CONTENT_PATIENCE;
 use super::content::{Allowance, CHUNK_MAX_BYTES, Outlet};
 use super::session::Session;
+use crate::service::begun;
 use exchange_answer::Answer;
 use exchange_call::Call;
 
@@ -46,7 +48,13 @@ impl Session {
         cancelled: CancellationToken,
     ) {
         let id = call.call_id;
-        let span = info_span!("adapter call", adapter.id = %self.adapter, system.id = %call.system, call.id = id);
+        let span = info_span!(
+            "adapter call",
+            adapter.id = %self.adapter,
+            system.id = %call.system,
+            call.id = id,
+            trace = field::Empty
+        );
         let answer = self.answer(call, moving, &cancelled).instrument(span).await;
         let answer = ExchangeAnswer {
             call_id: id,
@@ -88,9 +96,14 @@ impl Session {
     /// Whom the process may speak for, as the registry has it now.
     async fn caller(&self, call: &ExchangeCall) -> Result<Caller, Failure> {
         let adapter = self.adapter.clone();
+        let trace = match TraceContext::parse(&call.trace) {
+            Ok(trace) => trace,
+            Err(_) => begun().map_err(|_| write_unavailable())?,
+        };
+        Span::current().record("trace", field::display(trace.trace_id()));
         let system = SystemId::parse(&call.system).ok();
         if let Some(system) = system.filter(|system| self.speaks_as(system)) {
-            return Ok(Caller { system, adapter });
+            return Ok(Caller { system, adapter, trace });
         }
         warn!("an adapter speaks as a system that is not its own");
         let refusal = not_its_system("system");
@@ -98,7 +111,11 @@ impl Session {
         let Ok(own) = SystemId::parse(self.adapter.as_str()) else {
             return Err(write_refused(&[refusal]));
         };
-        let own = Caller { system: own, adapter };
+        let own = Caller {
+            system: own,
+            adapter,
+            trace,
+        };
         let content = Digest::of(call.system.as_bytes());
         Err(self.refuse(&own, content, vec![refusal]).await)
     }
@@ -176,6 +193,9 @@ impl Session {
             });
             Refused(unknown.collect())
         })?;
+        let caller = &sent
+            .trace
+            .map_or_else(|| caller.clone(), |trace| caller.in_trace(trace));
         Ok(match self.exchange().publish(caller, publish).await {
             Ok(receipt) => Answer::Published(write_receipt(&receipt)),
             Err(error) => Answer::Failure(write_publish_failure(&error)),

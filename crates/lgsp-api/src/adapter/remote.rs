@@ -16,7 +16,7 @@ use arc_swap::ArcSwap;
 use lgsp_proto::ViewOf;
 use lgsp_proto::adapter::v1::exchange_answer::Answer;
 use lgsp_proto::adapter::v1::{AttachRequest, ExchangeAnswer, ExchangeCall, attach_request, exchange_call};
-use lgsp_types::{Adapter, Cause, SystemId};
+use lgsp_types::{Adapter, Caller, Cause, SystemId, TraceContext};
 use thiserror::Error;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
@@ -212,8 +212,15 @@ impl Remote {
         info!("detached from the node");
     }
 
-    /// One call over the stream of this moment, or over the next one if that ends before the call is sent.
-    async fn send(&self, system: &SystemId, call: exchange_call::Call) -> Result<Sent, Unanswered> {
+    /// One call over the stream of this moment, or over the next one if that ends before the call is sent. `trace`: none,
+    /// the node begins one.
+    async fn send(
+        &self,
+        system: &SystemId,
+        trace: Option<TraceContext>,
+        call: exchange_call::Call,
+    ) -> Result<Sent, Unanswered> {
+        let trace = trace.map(|trace| trace.to_string()).unwrap_or_default();
         let deadline = Instant::now() + self.0.settings.connect_wait;
         let mut current = self.0.current.subscribe();
         loop {
@@ -229,6 +236,7 @@ impl Remote {
                     call_id,
                     system: system.to_string(),
                     call: Some(call.clone()),
+                    trace: trace.clone(),
                 }))
             };
             let asked = link.asked.ask(&link.line, content, frame, link::cancel);
@@ -242,8 +250,8 @@ impl Remote {
     }
 
     /// A call without content of its own.
-    async fn ask(&self, system: &SystemId, call: exchange_call::Call) -> Result<Answer, Unanswered> {
-        let mut ticket = self.send(system, call).await?.ticket;
+    async fn ask(&self, caller: &Caller, call: exchange_call::Call) -> Result<Answer, Unanswered> {
+        let mut ticket = self.send(&caller.system, Some(caller.trace), call).await?.ticket;
         let answer = timeout(self.0.settings.answer_timeout, ticket.answer()).await;
         let answer = answer.map_err(|_| Unanswered::Lost)?.map_err(|_| Unanswered::Lost)?;
         answer.answer.ok_or(Unanswered::Lost)

@@ -13,7 +13,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _};
 use lgsp_types::{
     AcknowledgeError, Acknowledged, AdapterId, AgencyCode, Caller, ContentError, DeliveryId, Digest, DocumentDate,
     Evidence, EvidenceKind, Exchange, Fate, FetchError, ObjectReader, OpenQuery, Outcome, PublishError, ReasonCode,
-    Refusal, Rejection, Role, UploadError, WithdrawError,
+    Refusal, Rejection, Role, TraceContext, UploadError, WithdrawError,
 };
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -22,7 +22,7 @@ use tokio_util::task::TaskTracker;
 use super::gateway::{Gateway, GatewayParts, GatewaySettings};
 use super::remote::{Remote, RemoteSettings};
 use crate::{LimitSettings, Limits};
-use double::{Double, Roll, attachment, fetched, id, message, system, waiting};
+use double::{Double, Roll, TRACEPARENT, attachment, fetched, id, message, system, waiting};
 
 /// Longest wait of a test for something to happen.
 const WAIT: Duration = Duration::from_secs(20);
@@ -146,6 +146,7 @@ fn caller(name: &str) -> Caller {
     Caller {
         system: system(name),
         adapter: AdapterId::parse("edxml-vxp").unwrap(),
+        trace: TraceContext::parse("4bf92f3577b34da6a3ce929d0e0e4736").unwrap(),
     }
 }
 
@@ -181,6 +182,19 @@ async fn a_message_with_its_original_is_accepted_as_inside_the_node() {
         assert_eq!(published.to, publish.to);
         assert_eq!(state.stored(&published.objects[0].staging), large());
         assert_eq!(Some(&receipt), state.receipts.last());
+    }
+    joined.end().await;
+}
+
+#[tokio::test]
+async fn a_call_keeps_its_trace_on_its_way_to_the_node_whoever_began_it() {
+    let joined = Joined::new(None).await;
+    let named = TraceContext::parse(TRACEPARENT).unwrap();
+    for trace in [caller("a").trace, named] {
+        let caller = Caller { trace, ..caller("a") };
+        joined.remote.publish(&caller, message("key")).await.unwrap();
+        let (by, _) = joined.exchange.state().published.last().cloned().unwrap();
+        assert_eq!(by.trace, trace);
     }
     joined.end().await;
 }

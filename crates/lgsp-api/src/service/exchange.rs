@@ -44,7 +44,7 @@ impl ExchangeService {
 #[tonic::async_trait]
 impl Exchange for ExchangeService {
     async fn publish(&self, request: Request<v1::PublishRequest>) -> Result<Response<v1::PublishResponse>, Status> {
-        let caller = caller(&principal(&request, Scope::Publish)?)?;
+        let caller = caller(&request, &principal(&request, Scope::Publish)?)?;
         let receipt = self.send(&caller, request.into_inner().message).await?;
         let receipt = Some(write_receipt(&receipt));
         Ok(Response::new(v1::PublishResponse { receipt }))
@@ -57,7 +57,7 @@ impl Exchange for ExchangeService {
         request: Request<Streaming<v1::PublishStreamRequest>>,
     ) -> Result<Response<Self::PublishStreamStream>, Status> {
         let principal = principal(&request, Scope::Publish)?;
-        let caller = caller(&principal)?;
+        let caller = caller(&request, &principal)?;
         Ok(Response::new(self.send_many(principal, caller, request.into_inner())))
     }
 
@@ -66,7 +66,7 @@ impl Exchange for ExchangeService {
         request: Request<Streaming<v1::UploadAttachmentRequest>>,
     ) -> Result<Response<v1::UploadAttachmentResponse>, Status> {
         let principal = principal(&request, Scope::Publish)?;
-        let caller = caller(&principal)?;
+        let caller = caller(&request, &principal)?;
         self.take_in(principal.who(), &caller, request.into_inner())
             .await
             .map(Response::new)
@@ -76,7 +76,7 @@ impl Exchange for ExchangeService {
         &self,
         request: Request<v1::ListDeliveriesRequest>,
     ) -> Result<Response<v1::ListDeliveriesResponse>, Status> {
-        let caller = caller(&principal(&request, Scope::Receive)?)?;
+        let caller = caller(&request, &principal(&request, Scope::Receive)?)?;
         let query = read_list_query(request.into_inner()).map_err(|wrong| refused(&wrong))?;
         let open = self.common.exchange.open(&caller, query).await;
         let deliveries = open
@@ -92,7 +92,7 @@ impl Exchange for ExchangeService {
         request: Request<v1::FetchDeliveryRequest>,
     ) -> Result<Response<v1::FetchDeliveryResponse>, Status> {
         let principal = principal(&request, Scope::Receive)?;
-        let caller = caller(&principal)?;
+        let caller = caller(&request, &principal)?;
         let delivery = read_delivery_id(&request.get_ref().delivery_id, "delivery_id");
         let delivery = delivery.map_err(|wrong| refused(&[wrong]))?;
         let fetched = self.common.exchange.fetch(&caller, delivery).await;
@@ -114,7 +114,7 @@ impl Exchange for ExchangeService {
         &self,
         request: Request<v1::ReadAttachmentRequest>,
     ) -> Result<Response<Self::ReadAttachmentStream>, Status> {
-        let caller = caller(&principal(&request, Scope::Receive)?)?;
+        let caller = caller(&request, &principal(&request, Scope::Receive)?)?;
         let request = request.into_inner();
         let delivery = read_delivery_id(&request.delivery_id, "delivery_id").map_err(|wrong| refused(&[wrong]))?;
         // Whoever may fetch the delivery may read its files, and nobody else.
@@ -141,7 +141,7 @@ impl Exchange for ExchangeService {
         &self,
         request: Request<v1::AcknowledgeDeliveryRequest>,
     ) -> Result<Response<v1::AcknowledgeDeliveryResponse>, Status> {
-        let caller = caller(&principal(&request, Scope::Receive)?)?;
+        let caller = caller(&request, &principal(&request, Scope::Receive)?)?;
         let (delivery, outcome, evidence) = read_outcome(request.into_inner(), "").map_err(|wrong| refused(&wrong))?;
         let acknowledged = self.common.exchange.acknowledge(&caller, delivery, outcome, evidence);
         let already = acknowledged.await.map_err(|error| error.status())? == Acknowledged::Already;
@@ -155,7 +155,7 @@ impl Exchange for ExchangeService {
         request: Request<Streaming<v1::ReceiveRequest>>,
     ) -> Result<Response<Self::ReceiveStream>, Status> {
         let principal = principal(&request, Scope::Receive)?;
-        let caller = caller(&principal)?;
+        let caller = caller(&request, &principal)?;
         Ok(Response::new(receive::begin(
             self.common.clone(),
             principal,
@@ -168,7 +168,7 @@ impl Exchange for ExchangeService {
         &self,
         request: Request<v1::GetMessageRequest>,
     ) -> Result<Response<v1::GetMessageResponse>, Status> {
-        let caller = caller(&principal(&request, Scope::Publish)?)?;
+        let caller = caller(&request, &principal(&request, Scope::Publish)?)?;
         let message = read_message_id(&request.get_ref().message_id, "message_id");
         let message = message.map_err(|wrong| refused(&[wrong]))?;
         let sent = self.common.exchange.sent(&caller, message).await;
@@ -184,7 +184,7 @@ impl Exchange for ExchangeService {
     }
 
     async fn withdraw(&self, request: Request<v1::WithdrawRequest>) -> Result<Response<v1::WithdrawResponse>, Status> {
-        let caller = caller(&principal(&request, Scope::Publish)?)?;
+        let caller = caller(&request, &principal(&request, Scope::Publish)?)?;
         let (message, to) = read_withdraw(request.get_ref()).map_err(|wrong| refused(&wrong))?;
         let withdrawals = self.common.exchange.withdraw(&caller, message, to).await;
         let withdrawals = withdrawals.map_err(|error| error.status())?;
@@ -197,7 +197,7 @@ impl Exchange for ExchangeService {
         &self,
         request: Request<v1::FollowReceiptsRequest>,
     ) -> Result<Response<Self::FollowReceiptsStream>, Status> {
-        let viewer = caller(&principal(&request, Scope::Publish)?)?;
+        let viewer = caller(&request, &principal(&request, Scope::Publish)?)?;
         let cursor = request.into_inner().cursor;
         let from = if cursor.is_empty() {
             From::Start

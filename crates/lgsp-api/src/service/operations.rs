@@ -33,10 +33,10 @@ impl OperationsService {
 }
 
 /// Whose messages are shown: an operator sees all, a system its own.
-fn viewer(principal: &Principal) -> Result<Option<Caller>, Status> {
+fn viewer<T>(request: &Request<T>, principal: &Principal) -> Result<Option<Caller>, Status> {
     match principal.who() {
         Who::Operator(_) => Ok(None),
-        Who::System(_) | Who::Adapter(_) => caller(principal).map(Some),
+        Who::System(_) | Who::Adapter(_) => caller(request, principal).map(Some),
     }
 }
 
@@ -56,7 +56,7 @@ fn operator(principal: &Principal) -> Result<(), Status> {
 #[tonic::async_trait]
 impl Service for OperationsService {
     async fn trace(&self, request: Request<v1::TraceRequest>) -> Result<Response<v1::TraceResponse>, Status> {
-        let viewer = viewer(&principal(&request, Scope::Trace)?)?;
+        let viewer = viewer(&request, &principal(&request, Scope::Trace)?)?;
         let query = read_trace_query(&request.get_ref().query).map_err(|wrong| refused(&[wrong]))?;
         let trace = self.operations.trace(viewer.as_ref(), query).await;
         Ok(Response::new(write_trace(trace.map_err(|error| error.status())?)))
@@ -108,7 +108,7 @@ impl Audit for OperationsService {
         &self,
         request: Request<audit::GetEvidenceRequest>,
     ) -> Result<Response<audit::GetEvidenceResponse>, Status> {
-        let viewer = viewer(&principal(&request, Scope::Audit)?)?;
+        let viewer = viewer(&request, &principal(&request, Scope::Audit)?)?;
         let message = read_message_id(&request.get_ref().message_id, "message_id");
         let message = message.map_err(|wrong| refused(&[wrong]))?;
         let evidence = self.operations.evidence(viewer.as_ref(), message).await;

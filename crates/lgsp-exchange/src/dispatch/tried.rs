@@ -5,12 +5,15 @@ use std::time::Duration;
 
 use lgsp_registry::Connector;
 use lgsp_store::{DeliveryRow, failpoint};
-use lgsp_types::{AdapterId, Caller, Fact, Kind, OpenDelivery, Push, Pushed, ReasonCode, Receiver, Unavailable, What};
+use lgsp_types::{
+    Actor, AdapterId, Fact, Kind, OpenDelivery, Push, Pushed, ReasonCode, Receiver, TraceId, Unavailable, What,
+};
 use tokio::time::timeout;
 use tracing::{debug, error, warn};
 
 use super::Dispatch;
 use super::schedule::Schedule;
+use crate::collect::By;
 use crate::scribe::WriteError;
 
 /// Every try that its connector's schedule allows has failed.
@@ -55,6 +58,13 @@ pub(super) enum Became {
     Troubled,
 }
 
+/// One delivery, which try of it this is, and the trace of its message.
+struct Round {
+    row: DeliveryRow,
+    number: u32,
+    trace_id: Option<TraceId>,
+}
+
 impl Try {
     pub(super) async fn run(self, open: OpenDelivery) -> Became {
         match self.attempt(&open).await {
@@ -89,15 +99,20 @@ impl Try {
         }
         let number = row.attempts + 1;
         let content = self.dispatch.spine.content(&row).await?;
-        if self.receiver.agency != row.addressee.agency && !self.announce(&row, number).await? {
+        let round = Round {
+            row,
+            number,
+            trace_id: content.trace.map(|trace| trace.trace_id),
+        };
+        if self.receiver.agency != round.row.addressee.agency && !self.announce(&round).await? {
             return Ok(Became::Ended { reached: false });
         }
         self.dispatch.spine.held()?;
         let push = Push {
             connector: self.connector.id.clone(),
-            delivery: row.delivery,
+            delivery: round.row.delivery,
             attempt: number,
-            accepted_ms: row.accepted_ms,
+            accepted_ms: round.row.accepted_ms,
             from: open.from.clone(),
             to: open.to.clone(),
             content,
@@ -110,7 +125,7 @@ impl Try {
             reason: ANSWER_LATE,
             after: None,
         };
-        self.settle(&row, number, pushed.unwrap_or(late)).await
+        self.settle(&round, pushed.unwrap_or(late)).await
     }
 
     /// The row as the projection has it, while it waits.
@@ -121,10 +136,11 @@ impl Try {
 
     /// Before bytes go to an agency that the Accepted fact does not name, a fact says so (exchange.md section 6, 19). False: it
     /// has ended meanwhile.
-    async fn announce(&self, row: &DeliveryRow, number: u32) -> Result<bool, Unavailable> {
+    async fn announce(&self, round: &Round) -> Result<bool, Unavailable> {
         let receiver = self.receiver.clone();
-        let spine = &self.dispatch.spine;
-        let fact = spine.fact_about(row, number, Kind::AttemptStarted, None, |delivery| {
+        let (spine, row) = (&self.dispatch.spine, &round.row);
+        let by = spine.by_itself(round.trace_id);
+        let fact = spine.fact_about(row, round.number, Kind::AttemptStarted, by, |delivery| {
             What::AttemptStarted { delivery, receiver }
         });
         spine.claim(row, &fact).await.map_err(Unavailable::new)?;
@@ -133,11 +149,13 @@ impl Try {
         Ok(now.is_some_and(|now| now.state == row.state && now.generation == row.generation))
     }
 
-    async fn settle(&self, row: &DeliveryRow, number: u32, pushed: Pushed) -> Result<Became, Unavailable> {
-        let (spine, receiver, far_side) = (&self.dispatch.spine, self.receiver.clone(), self.far_side());
+    async fn settle(&self, round: &Round, pushed: Pushed) -> Result<Became, Unavailable> {
+        let Round { row, number, trace_id } = round;
+        let (spine, receiver) = (&self.dispatch.spine, self.receiver.clone());
         match pushed {
             Pushed::Done(evidence) => {
-                let fact = spine.fact_about(row, 0, Kind::Delivered, far_side.as_ref(), |delivery| What::Delivered {
+                let by = self.far_side(*trace_id);
+                let fact = spine.fact_about(row, 0, Kind::Delivered, by, |delivery| What::Delivered {
                     delivery,
                     receiver,
                     evidence,
@@ -148,22 +166,25 @@ impl Try {
             }
             Pushed::Refused(reason) => {
                 debug!(delivery.id = %row.delivery, reason = reason.as_str(), "the far side refuses a delivery");
-                self.dead_letter(row, far_side.as_ref(), reason).await?;
+                self.dead_letter(row, self.far_side(*trace_id), reason).await?;
                 Ok(Became::Ended { reached: true })
             }
             Pushed::TryAgain { reason, after } => {
                 debug!(delivery.id = %row.delivery, number, reason = reason.as_str(), "a try failed");
                 let told = reason.clone();
-                let fact = spine.fact_about(row, number, Kind::AttemptFailed, None, |delivery| What::AttemptFailed {
-                    delivery,
-                    receiver,
-                    reason,
+                let by = spine.by_itself(*trace_id);
+                let fact = spine.fact_about(row, *number, Kind::AttemptFailed, by.clone(), |delivery| {
+                    What::AttemptFailed {
+                        delivery,
+                        receiver,
+                        reason,
+                    }
                 });
                 self.record(row, &fact).await?;
                 failpoint::hit("after-attempt-failed");
-                let wait = self.schedule.wait(row.delivery, number);
+                let wait = self.schedule.wait(row.delivery, *number);
                 if wait.is_none() {
-                    self.dead_letter(row, None, TRIES_EXHAUSTED).await?;
+                    self.dead_letter(row, by, TRIES_EXHAUSTED).await?;
                 }
                 // What the far side asks for, where that is longer.
                 let wait = wait.map(|wait| after.map_or(wait, |after| after.min(AFTER_MAX).max(wait)));
@@ -172,7 +193,7 @@ impl Try {
         }
     }
 
-    async fn dead_letter(&self, row: &DeliveryRow, by: Option<&Caller>, reason: ReasonCode) -> Result<(), Unavailable> {
+    async fn dead_letter(&self, row: &DeliveryRow, by: By, reason: ReasonCode) -> Result<(), Unavailable> {
         let receiver = Some(self.receiver.clone());
         let spine = &self.dispatch.spine;
         let fact = spine.fact_about(row, 0, Kind::DeadLettered, by, |delivery| What::DeadLettered {
@@ -185,10 +206,20 @@ impl Try {
     }
 
     /// The far side's own word is recorded as its system's.
-    fn far_side(&self) -> Option<Caller> {
-        let adapter = AdapterId::parse(self.connector.adapter.as_str()).ok()?;
+    fn far_side(&self, trace_id: Option<TraceId>) -> By {
+        let spine = &self.dispatch.spine;
+        let Ok(adapter) = AdapterId::parse(self.connector.adapter.as_str()) else {
+            return spine.by_itself(trace_id);
+        };
         let system = self.connector.system.clone();
-        Some(Caller { system, adapter })
+        let agency = spine.ruling().registry.agency_of(&system);
+        let actor = Actor {
+            system,
+            adapter,
+            agency,
+            ..spine.own_actor()
+        };
+        By { actor, trace_id }
     }
 
     /// Appends what became of a try, again and again until it is certain, or the node stops: then it is tried anew at the next

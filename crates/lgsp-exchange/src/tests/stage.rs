@@ -12,7 +12,8 @@ use lgsp_ledger::{Ledger, Local, ReadLimit, Tenure};
 use lgsp_store::{ObjectSettings, Objects, SqliteStore, Store};
 use lgsp_types::{
     AdapterId, AgencyCode, Caller, Clock, ContractRef, Evidence, EvidenceKind, Exchange, IdKey, Kind, MsgId,
-    OpenDelivery, OpenQuery, Operations, Publish, PushLine, Receipt, SystemId, Uncollected, UnixMs, Written,
+    OpenDelivery, OpenQuery, Operations, Publish, PushLine, Receipt, SystemId, TraceContext, Uncollected, UnixMs,
+    Written,
 };
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
@@ -413,10 +414,14 @@ pub(super) fn chain(error: &dyn std::error::Error) -> String {
     text
 }
 
+/// The trace of every call.
+pub(super) const TRACE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+
 pub(super) fn caller(system: &str) -> Caller {
     Caller {
         system: SystemId::parse(system).unwrap(),
         adapter: AdapterId::parse("test").unwrap(),
+        trace: TraceContext::parse(TRACE).unwrap(),
     }
 }
 

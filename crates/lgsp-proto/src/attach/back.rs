@@ -3,7 +3,7 @@
 use lgsp_types::{
     AgencyCode, AgencyId, Attachment, ContractRef, DeliveryId, DeliveryState, Digest, Fate, Fetched, LedgerPosition,
     Mark, MsgId, OpenDelivery, OrderKey, ReasonCode, Receipt, Role, SentDelivery, SentMessage, Staged, SystemId,
-    UnixMs, Withdrawal,
+    Traceparent, UnixMs, Withdrawal,
 };
 use prost_types::Timestamp;
 
@@ -77,6 +77,8 @@ pub fn read_content(content: v1::Content) -> Result<Fetched, Garbled> {
             .into_iter()
             .map(read_attachment)
             .collect::<Result<_, _>>()?,
+        // Without one nothing is lost but a line between two systems.
+        trace: Traceparent::parse(&content.traceparent).ok(),
     })
 }
 

@@ -42,6 +42,8 @@ pub fn write_publish(publish: &Publish, uploads: Vec<String>) -> exchange_call::
             due: day(publish.due),
             payload: publish.payload.clone(),
             attachments: uploads.into_iter().map(|handle| exchange::Upload { handle }).collect(),
+            // It travels with the call.
+            traceparent: String::new(),
         }),
         from_path: path(&publish.from),
         to_paths: publish.to.iter().map(path).collect(),

@@ -8,7 +8,8 @@ use lgsp_types::{
     ContractRef, DeliveryId, DeliveryState, Digest, DocumentDate, DocumentRef, Evidence, EvidenceKind, Fate,
     FetchError, Fetched, LedgerPosition, Mark, MsgId, OpenDelivery, OpenQuery, OrderKey, Outcome, Publish,
     PublishError, Push, Pushed, Question, ReasonCode, Receipt, Refusal, Rejection, Relation, Role, SentDelivery,
-    SentMessage, SystemId, SystemView, Unavailable, UnixMs, UploadError, WithdrawError, Withdrawal, Written,
+    SentMessage, SystemId, SystemView, Traceparent, Unavailable, UnixMs, UploadError, WithdrawError, Withdrawal,
+    Written,
 };
 use prost::Message;
 
@@ -93,6 +94,7 @@ fn fetched() -> Fetched {
         contract: contract(),
         payload: Bytes::from_static(b"{}"),
         objects: vec![attachment()],
+        trace: Traceparent::parse("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01").ok(),
     }
 }
 

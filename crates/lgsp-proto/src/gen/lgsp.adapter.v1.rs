@@ -150,6 +150,10 @@ pub struct ExchangeCall {
     /// Whose credential the process has checked.
     #[prost(string, tag = "2")]
     pub system: ::prost::alloc::string::String,
+    /// The `traceparent` that the far side's call came with (W3C Trace Context). If it came with none: 32 hexadecimal digits
+    /// that the process chose for all it asks because of that call. Empty, or anything else: the node begins a trace.
+    #[prost(string, tag = "12")]
+    pub trace: ::prost::alloc::string::String,
     #[prost(oneof = "exchange_call::Call", tags = "3, 4, 5, 6, 7, 8, 9, 10, 11")]
     pub call: ::core::option::Option<exchange_call::Call>,
 }

@@ -43,6 +43,10 @@ pub struct Message {
     /// Files beside the payload, uploaded before: at most 200.
     #[prost(message, repeated, tag = "13")]
     pub attachments: ::prost::alloc::vec::Vec<Upload>,
+    /// The span that sends it, as a header `traceparent` has it (W3C Trace Context); empty: that of the call, or a new trace.
+    /// It says nothing of the message: a repeat may have another, and gets the first receipt.
+    #[prost(string, tag = "14")]
+    pub traceparent: ::prost::alloc::string::String,
 }
 /// A document as messages refer to it; each text as written, at most 255 bytes.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -342,6 +346,9 @@ pub struct Content {
     /// The original first; read each with ReadAttachment.
     #[prost(message, repeated, tag = "4")]
     pub attachments: ::prost::alloc::vec::Vec<Attachment>,
+    /// The message's trace, and this handing out as a span of it: what the receiver does with it goes on from here.
+    #[prost(string, tag = "5")]
+    pub traceparent: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ReadAttachmentRequest {

@@ -45,6 +45,10 @@ pub struct TracedMessage {
     /// The acceptance receipt, a signed note.
     #[prost(string, tag = "13")]
     pub receipt: ::prost::alloc::string::String,
+    /// The trace that it is part of, as a `traceparent` of W3C Trace Context names it: 32 hexadecimal digits; empty if it was
+    /// accepted before there were traces.
+    #[prost(string, tag = "14")]
+    pub trace_id: ::prost::alloc::string::String,
 }
 /// An agency as people know it.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

@@ -101,6 +101,8 @@ fn each_wrong_field_is_named() {
     assert_eq!(day, one("FIELD_INVALID", "message.documents[0].date"));
     let relation = wrong(|message| message.documents[0].relation = 77);
     assert_eq!(relation, one("FIELD_MISSING", "message.documents[0].relation"));
+    let trace = wrong(|message| message.traceparent = String::from("00-zz"));
+    assert_eq!(trace, one("FIELD_INVALID", "message.traceparent"));
     let handle = wrong(|message| message.attachments[0].handle.clear());
     assert_eq!(handle, one("FIELD_INVALID", "message.attachments[0].handle"));
 }

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use lgsp_types::{
-    ADDRESSEES_MAX, AgencyCode, AgencyId, Caller, DocumentDate, Envelope, Party, Publish, ReasonCode, Refusal, Scheme,
+    ADDRESSEES_MAX, AgencyCode, AgencyId, DocumentDate, Envelope, Party, Publish, ReasonCode, Refusal, Scheme,
     SystemId, UnixMs, Written,
 };
 
@@ -81,7 +81,7 @@ impl Registry {
     ///
     /// # Errors
     /// Every [`Refusal`], each with the code as written and its path: the caller corrects them and sends again.
-    pub fn authorise(&self, caller: &Caller, publish: Publish, now: UnixMs) -> Result<Authorised, Vec<Refusal>> {
+    pub fn authorise(&self, caller: &SystemId, publish: Publish, now: UnixMs) -> Result<Authorised, Vec<Refusal>> {
         self.authorise_on(caller, publish, now.day_in_vietnam())
     }
 
@@ -91,7 +91,7 @@ impl Registry {
     /// As [`Registry::authorise`].
     pub fn authorise_on(
         &self,
-        caller: &Caller,
+        caller: &SystemId,
         publish: Publish,
         today: DocumentDate,
     ) -> Result<Authorised, Vec<Refusal>> {
@@ -99,8 +99,8 @@ impl Registry {
             codes: publish.codes_as_of.unwrap_or(today),
             today,
         };
-        let system = self.active_system(&caller.system, today);
-        let system = system.ok_or_else(|| vec![unknown_system(&caller.system, today)])?;
+        let system = self.active_system(caller, today);
+        let system = system.ok_or_else(|| vec![unknown_system(caller, today)])?;
         number_of_addressees(&publish).map_err(|refusal| vec![refusal])?;
         let mut refusals = Vec::new();
         let sender = self.sender(system, &publish.from, days, &mut refusals);
@@ -122,7 +122,7 @@ impl Registry {
                 envelope: Envelope {
                     contract: publish.contract.clone(),
                     sender: party(sender, &publish.from.code, days.codes),
-                    system: caller.system.clone(),
+                    system: caller.clone(),
                     addressees,
                     purpose: publish.purpose.clone(),
                 },

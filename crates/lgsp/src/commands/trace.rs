@@ -79,12 +79,13 @@ fn print(out: &mut impl Write, message: &Value) -> io::Result<()> {
     let from = message.get("from").unwrap_or(&Value::Null);
     writeln!(
         out,
-        "{}  {}\n  from {} ({}), DocId {}",
+        "{}  {}\n  from {} ({}), DocId {}{}",
         text(message, "document"),
         what_it_is(text(message, "contract"), text(message, "act")),
         text(from, "name"),
         text(from, "code"),
         text(message, "msg_id"),
+        trace(text(message, "trace_id")),
     )?;
     let began = message.get("accepted_ms").and_then(Value::as_u64).unwrap_or(0);
     let deliveries = list(message, "deliveries");
@@ -123,6 +124,15 @@ fn print(out: &mut impl Write, message: &Value) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// What joins it with the spans and logs of other systems.
+fn trace(id: &str) -> String {
+    if id.is_empty() {
+        String::new()
+    } else {
+        format!(", trace {id}")
+    }
 }
 
 /// Who had it in the addressee's place.

@@ -2,9 +2,7 @@
 
 use http::StatusCode;
 use lgsp_registry::Registry;
-use lgsp_types::{
-    AgencyCode, Caller, ContractRef, DocumentDate, Publish, ReasonCode, Refusal, SystemId, UnixMs, Written,
-};
+use lgsp_types::{AgencyCode, ContractRef, DocumentDate, Publish, ReasonCode, Refusal, SystemId, UnixMs, Written};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -167,11 +165,7 @@ fn verdict(registry: &Registry, day: DocumentDate, asked: &Allowed, system: Syst
         payload: bytes::Bytes::new(),
         objects: Vec::new(),
     };
-    let caller = Caller {
-        adapter: (&system).into(),
-        system: system.clone(),
-    };
-    let (grants, refusals) = match registry.authorise_on(&caller, publish, day) {
+    let (grants, refusals) = match registry.authorise_on(&system, publish, day) {
         Ok(authorised) => (
             authorised.grants().iter().map(ToString::to_string).collect(),
             Vec::new(),

@@ -5,11 +5,15 @@ use std::fmt;
 use std::io;
 use std::sync::Arc;
 
+use aws_lc_rs::rand::{SecureRandom as _, SystemRandom};
 use http::request::Parts;
-use http::{Method, Request, header};
+use http::{HeaderMap, HeaderValue, Method, Request, header};
 use http_body_util::BodyExt;
 use hyper::body::{Body as _, Incoming};
-use lgsp_types::{AdapterId, Caller, Clock, DocumentDate, Exchange, ObjectReader, Refusal, Rejection, SystemView};
+use lgsp_types::{
+    AdapterId, Caller, Clock, DocumentDate, Exchange, ObjectReader, Refusal, Rejection, SystemView, TraceContext,
+    TraceId, Traceparent,
+};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
@@ -29,6 +33,8 @@ use crate::edxml_vxp::packet::Kind;
 
 /// The name under which facts say that this adapter checked the credential.
 const ADAPTER: &str = "edxml-vxp";
+/// The header that names the trace of a call.
+const TRACEPARENT: &str = "traceparent";
 /// Largest body of a call that is not sendEdoc, in bytes; it is read and dropped, for nobody signed it.
 const SMALL_BODY_MAX_BYTES: usize = 64 * 1024;
 
@@ -115,14 +121,19 @@ impl Facade {
             trace.outcome(refusal.code.as_str());
             return Some(Answer::failed(operation, &[refusal], None));
         }
-        let proven = match self.prove(head) {
+        let Some(context) = trace_context(&head.headers) else {
+            let failure = Failure::unavailable();
+            trace.outcome(failure.reason().as_str());
+            return Some(Answer::failed(operation, &failure.refusals, None));
+        };
+        let proven = match self.prove(head, context) {
             Ok(proven) => proven,
             Err(refusal) => {
                 trace.outcome(refusal.code.as_str());
                 return Some(Answer::failed(operation, &[refusal], None));
             }
         };
-        trace.system(&proven.caller.system);
+        trace.caller(&proven.caller);
         if let Some(written) = proven.signed.get("timestamp") {
             trace.timestamp(written);
         }
@@ -168,7 +179,7 @@ impl Facade {
     }
 
     /// Unknown systems and wrong signatures cannot be told apart, by text or by time.
-    fn prove(&self, head: &Parts) -> Result<Proven, Refusal> {
+    fn prove(&self, head: &Parts, trace: TraceContext) -> Result<Proven, Refusal> {
         let claimed = Claimed::read(&head.headers)?;
         let view = claimed.system().and_then(|system| self.exchange.system(&system));
         let keys = view.as_ref().and_then(|view| self.keys(view));
@@ -180,6 +191,7 @@ impl Facade {
                 caller: Caller {
                     system: view.system,
                     adapter,
+                    trace,
                 },
                 key_id: view.key_id,
                 signed,
@@ -263,6 +275,18 @@ async fn discard(body: &mut Incoming) -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+/// As the caller names it; the vendor's SDK names none, and a call then has a trace of its own. None: the machine has no
+/// randomness.
+fn trace_context(headers: &HeaderMap) -> Option<TraceContext> {
+    let values = headers.get_all(TRACEPARENT);
+    if let Some(named) = Traceparent::of_header(values.iter().map(HeaderValue::as_bytes)) {
+        return Some(TraceContext::Named(named));
+    }
+    let mut random = [0; 16];
+    SystemRandom::new().fill(&mut random).ok()?;
+    TraceId::from_bytes(random).map(TraceContext::Begun)
 }
 
 fn unknown(what: &str, mend: &str) -> Refusal {

@@ -2,7 +2,7 @@
 
 use std::error::Error;
 
-use lgsp_types::SystemId;
+use lgsp_types::Caller;
 use tokio::time::Instant;
 use tracing::{Span, error, field, info, info_span};
 
@@ -28,7 +28,8 @@ impl Trace {
                 operation = operation.name(),
                 system.id = field::Empty,
                 message.id = field::Empty,
-                system.timestamp = field::Empty
+                system.timestamp = field::Empty,
+                trace = field::Empty
             ),
             begun: Instant::now(),
             outcome: None,
@@ -40,9 +41,10 @@ impl Trace {
         &self.span
     }
 
-    /// Who calls, once proven.
-    pub(super) fn system(&self, system: &SystemId) {
-        self.span.record("system.id", field::display(system));
+    /// Who calls, once proven, and in which trace.
+    pub(super) fn caller(&self, caller: &Caller) {
+        self.span.record("system.id", field::display(&caller.system));
+        self.span.record("trace", field::display(caller.trace.trace_id()));
     }
 
     /// When the caller says that it started; information only, for it may be days ago (vxp-wire.md, fact 3).

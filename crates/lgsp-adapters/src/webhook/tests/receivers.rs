@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use lgsp_types::{EvidenceKind, Pushed};
 use serde_json::{Value, json};
 
-use super::stage::{NEXT_SECRET, SECRET, Stage, again, refused, settings};
+use super::stage::{NEXT_SECRET, SECRET, Stage, TRACEPARENT, again, refused, settings};
 use crate::webhook::simulator::{Manner, Receiver};
 
 fn stage() -> (Receiver, Stage) {
@@ -52,6 +52,7 @@ async fn a_receiver_gets_the_delivery_signed_and_its_own_word_is_the_evidence() 
         "content-type: application/json",
         "webhook-timestamp: 1795600000",
         "connection: close",
+        &format!("traceparent: {TRACEPARENT}"),
     ] {
         assert!(
             seen.last_head.iter().any(|told| told == line),

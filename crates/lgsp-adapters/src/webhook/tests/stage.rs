@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use lgsp_types::{
     AgencyCode, Attachment, ConnectorId, ContentError, ContentStream, ContractRef, DeliveryId, Digest, Fetched, MsgId,
-    ObjectReader, Push, Pushed, Role, UnixMs, Url,
+    ObjectReader, Push, Pushed, Role, Traceparent, UnixMs, Url,
 };
 use tempfile::TempDir;
 
@@ -117,11 +117,15 @@ impl Stage {
                 contract: ContractRef::parse("vn.lgsp.document/1").unwrap(),
                 payload: Bytes::from(payload.to_owned()),
                 objects: self.files.clone(),
+                trace: Traceparent::parse(TRACEPARENT).ok(),
             },
         };
         self.webhook.deliver(push).await
     }
 }
+
+/// Of the only delivery.
+pub(super) const TRACEPARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
 pub(super) fn connector() -> ConnectorId {
     ConnectorId::parse("app-93").unwrap()

@@ -25,7 +25,7 @@ const OFF_TOPIC: &str = "the node's answer does not fit the call";
 #[async_trait]
 impl Exchange for Remote {
     async fn upload(&self, caller: &Caller) -> Result<Box<dyn Upload>, UploadError> {
-        Ok(Box::new(RemoteUpload::begin(self, &caller.system).await?))
+        Ok(Box::new(RemoteUpload::begin(self, caller).await?))
     }
 
     async fn publish(&self, caller: &Caller, publish: Publish) -> Result<Receipt, PublishError> {
@@ -35,7 +35,7 @@ impl Exchange for Remote {
         let handles: Option<Vec<String>> = handles.collect();
         let handles = handles.ok_or_else(|| unavailable("the stream of the upload has ended"))?;
         let call = Call::Publish(write_publish(&publish, handles));
-        match self.ask(&caller.system, call).await {
+        match self.ask(caller, call).await {
             Ok(Answer::Published(receipt)) => read_receipt(receipt).map_err(|_| PublishError::Unknown),
             Ok(Answer::Failure(failure)) => Err(read_publish_failure(failure)),
             Err(error @ Unanswered::NotSent) => Err(unavailable(error).into()),
@@ -44,14 +44,14 @@ impl Exchange for Remote {
     }
 
     async fn reject(&self, caller: &Caller, rejection: Rejection) -> Result<(), Unavailable> {
-        match self.ask(&caller.system, Call::Reject(write_reject(&rejection))).await {
+        match self.ask(caller, Call::Reject(write_reject(&rejection))).await {
             Ok(Answer::Rejected(_)) => Ok(()),
             other => Err(no_answer(other)),
         }
     }
 
     async fn open(&self, caller: &Caller, query: OpenQuery) -> Result<Vec<OpenDelivery>, Unavailable> {
-        match self.ask(&caller.system, Call::Open(write_open(&query))).await {
+        match self.ask(caller, Call::Open(write_open(&query))).await {
             Ok(Answer::Opened(opened)) => read_opened(opened).map_err(unavailable),
             other => Err(no_answer(other)),
         }
@@ -61,7 +61,7 @@ impl Exchange for Remote {
         let call = Call::Fetch(exchange_call::Fetch {
             delivery_id: delivery.to_string(),
         });
-        match self.ask(&caller.system, call).await {
+        match self.ask(caller, call).await {
             Ok(Answer::Fetched(content)) => {
                 let fetched = read_content(content).map_err(|_| FetchError::Unknown)?;
                 self.0
@@ -83,7 +83,7 @@ impl Exchange for Remote {
         evidence: Evidence,
     ) -> Result<Acknowledged, AcknowledgeError> {
         let call = Call::Acknowledge(write_acknowledge(delivery, &outcome, &evidence));
-        match self.ask(&caller.system, call).await {
+        match self.ask(caller, call).await {
             Ok(Answer::Acknowledged(acknowledged)) if acknowledged.already => Ok(Acknowledged::Already),
             Ok(Answer::Acknowledged(_)) => Ok(Acknowledged::Done),
             Ok(Answer::Failure(failure)) => Err(read_acknowledge_failure(failure)),
@@ -94,7 +94,7 @@ impl Exchange for Remote {
 
     async fn sent(&self, caller: &Caller, message: MsgId) -> Result<Option<SentMessage>, Unavailable> {
         let call = Call::GetMessage(write_get_message(message));
-        match self.ask(&caller.system, call).await {
+        match self.ask(caller, call).await {
             Ok(Answer::Message(sent)) => read_sent_message(sent).map_err(unavailable),
             other => Err(no_answer(other)),
         }
@@ -107,7 +107,7 @@ impl Exchange for Remote {
         to: Option<AgencyCode>,
     ) -> Result<Vec<Withdrawal>, WithdrawError> {
         let call = Call::Withdraw(write_withdraw(message, to.as_ref()));
-        match self.ask(&caller.system, call).await {
+        match self.ask(caller, call).await {
             Ok(Answer::Withdrawn(withdrawn)) => read_withdrawals(withdrawn).map_err(|_| WithdrawError::Unknown),
             Ok(Answer::Failure(failure)) => Err(read_withdraw_failure(failure)),
             Err(error @ Unanswered::NotSent) => Err(unavailable(error).into()),

@@ -101,7 +101,7 @@ impl ObjectReader for Remote {
             index: source.index,
             credit_bytes: WINDOW_BYTES as u64,
         });
-        let sent = self.send(&source.system, call).await;
+        let sent = self.send(&source.system, None, call).await;
         let Sent { link, ticket, moving } = sent.map_err(|error| ContentError::Unreadable {
             digest,
             source: error.into(),

@@ -8,7 +8,7 @@ use lgsp_proto::adapter::v1::exchange_call::{self, Call};
 use lgsp_proto::adapter::v1::{AttachRequest, Chunk, ExchangeAnswer, UploadEnd, attach_request};
 use lgsp_proto::exchange::v1 as exchange;
 use lgsp_proto::{read_upload_failure, read_uploaded};
-use lgsp_types::{Role, Staged, SystemId, Upload, UploadError};
+use lgsp_types::{Caller, Role, Staged, Upload, UploadError};
 use tokio::time::{Duration, timeout};
 use tonic::async_trait;
 
@@ -35,8 +35,13 @@ pub(super) fn handle_of(staging: &str, stream: Option<u64>) -> Option<String> {
 
 impl RemoteUpload {
     /// Answers when the node is ready to take it.
-    pub(super) async fn begin(remote: &Remote, system: &SystemId) -> Result<Self, UploadError> {
-        let sent = remote.send(system, Call::Upload(exchange_call::Upload {})).await;
+    pub(super) async fn begin(remote: &Remote, caller: &Caller) -> Result<Self, UploadError> {
+        let sent = remote.send(
+            &caller.system,
+            Some(caller.trace),
+            Call::Upload(exchange_call::Upload {}),
+        );
+        let sent = sent.await;
         let Sent { link, ticket, moving } = sent.map_err(unavailable)?;
         let Moving::Out(allowance) = moving else {
             return Err(unavailable(Unanswered::NotSent).into());

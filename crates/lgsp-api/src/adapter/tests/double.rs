@@ -11,7 +11,7 @@ use lgsp_types::{
     ConnectorId, ContentError, ContentStream, ContractRef, DeliveryId, DeliveryState, Digest, DocumentDate, Evidence,
     Exchange, Fate, FetchError, Fetched, LedgerPosition, MsgId, ObjectReader, OpenDelivery, OpenQuery, OrderKey,
     Outcome, Publish, PublishError, Receipt, Rejection, Role, Roster, SentMessage, Staged, SystemId, SystemView,
-    Unavailable, UnixMs, Upload, UploadError, WithdrawError, Withdrawal, Written,
+    Traceparent, Unavailable, UnixMs, Upload, UploadError, WithdrawError, Withdrawal, Written,
 };
 use tokio::sync::{Notify, Semaphore, watch};
 use tonic::async_trait;
@@ -383,12 +383,16 @@ pub(super) fn attachment(bytes: &[u8]) -> Attachment {
     }
 }
 
+/// Of whatever is handed out.
+pub(super) const TRACEPARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+
 pub(super) fn fetched(objects: &[&[u8]]) -> Fetched {
     Fetched {
         msg_id: id(1),
         contract: contract(),
         payload: Bytes::from_static(b"{}"),
         objects: objects.iter().map(|bytes| attachment(bytes)).collect(),
+        trace: Traceparent::parse(TRACEPARENT).ok(),
     }
 }
 

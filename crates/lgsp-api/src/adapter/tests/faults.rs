@@ -104,6 +104,7 @@ fn call(call_id: u64, system: &str, call: Call) -> Frame {
         call_id,
         system: system.to_owned(),
         call: Some(call),
+        trace: String::new(),
     })
 }
 
@@ -187,6 +188,7 @@ async fn what_breaks_the_rules_ends_the_stream_with_its_reason() {
         call_id: 1,
         system: String::from("a"),
         call: None,
+        trace: String::new(),
     });
     let cases: Vec<(&str, Vec<Frame>)> = vec![
         ("HELLO_TWICE", vec![Frame::Hello(hello())]),

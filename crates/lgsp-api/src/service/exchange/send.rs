@@ -45,6 +45,9 @@ impl ExchangeService {
                 Ok(objects) => {
                     let mut publish = sent.publish;
                     publish.objects = objects;
+                    let caller = &sent
+                        .trace
+                        .map_or_else(|| caller.clone(), |trace| caller.in_trace(trace));
                     let receipt = self.common.exchange.publish(caller, publish).await;
                     return receipt.map_err(|error| error.status());
                 }

@@ -318,7 +318,9 @@ impl Town {
     }
 
     /// A receiver's inbox is keyed on the delivery.
-    fn keep(&mut self, id: DeliveryId, fetched: Fetched) {
+    fn keep(&mut self, id: DeliveryId, mut fetched: Fetched) {
+        // Each handing out is a span of its own.
+        fetched.trace = None;
         let first = self.inboxes.insert(id, fetched.clone());
         assert!(first.is_none_or(|first| first == fetched), "it came again as another");
     }

@@ -3,20 +3,13 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use lgsp_types::{AdapterId, ContractRef};
+use lgsp_types::ContractRef;
 
 use super::*;
 use crate::sample::{PROVINCE, agency, code, control, day, noon, system};
 
 fn registry() -> Arc<Registry> {
     control(&[("province.toml", PROVINCE)]).registry()
-}
-
-fn caller(id: &str) -> Caller {
-    Caller {
-        system: system(id),
-        adapter: AdapterId::parse("node").unwrap(),
-    }
 }
 
 fn publish(from: &str, to: &[&str], codes_as_of: Option<&str>) -> Publish {
@@ -44,7 +37,7 @@ fn publish(from: &str, to: &[&str], codes_as_of: Option<&str>) -> Publish {
 
 fn refusals(caller_id: &str, publish: Publish, now: &str) -> Vec<Refusal> {
     registry()
-        .authorise(&caller(caller_id), publish, noon(now))
+        .authorise(&system(caller_id), publish, noon(now))
         .unwrap_err()
 }
 
@@ -60,7 +53,7 @@ fn the_envelope_names_agencies_for_ever_and_each_once() {
     let to = ["000.00.14.H62", "H62", "H62.14", "000.00.00.H62"];
     let publish = publish("000.00.11.H62", &to, Some("2025-02-01"));
     let authorised = registry()
-        .authorise(&caller("khcn.dms"), publish.clone(), noon("2025-02-28"))
+        .authorise(&system("khcn.dms"), publish.clone(), noon("2025-02-28"))
         .unwrap();
     let party = |id: &str, text: &str| Party {
         agency: agency(id),
@@ -85,7 +78,7 @@ fn the_envelope_names_agencies_for_ever_and_each_once() {
 fn where_no_public_code_was_valid_the_one_that_was_written_stands() {
     let authorise = |as_of, now| {
         let publish = publish("H44.10", &["000.00.11.H62"], as_of);
-        registry().authorise(&caller("khcn.dms"), publish, noon(now))
+        registry().authorise(&system("khcn.dms"), publish, noon(now))
     };
     let today = authorise(None, "2025-07-01").unwrap();
     assert_eq!(
@@ -95,7 +88,7 @@ fn where_no_public_code_was_valid_the_one_that_was_written_stands() {
     );
     let late = publish("000.00.11.H62", &["H62.14"], Some("2018-05-01"));
     let late = registry()
-        .authorise(&caller("khcn.dms"), late, noon("2025-02-28"))
+        .authorise(&system("khcn.dms"), late, noon("2025-02-28"))
         .unwrap();
     assert_eq!(
         late.envelope().sender.code,
@@ -108,7 +101,7 @@ fn where_no_public_code_was_valid_the_one_that_was_written_stands() {
 fn a_closed_addressee_is_reached_through_its_successors() {
     for now in ["2025-06-30", "2025-07-01"] {
         let publish = publish("H62.14", &["H62.11"], Some("2025-02-01"));
-        let authorised = registry().authorise(&caller("tp.dms"), publish, noon(now)).unwrap();
+        let authorised = registry().authorise(&system("tp.dms"), publish, noon(now)).unwrap();
         assert_eq!(
             authorised.envelope().addressees[0].agency,
             agency("vp.tttt"),
@@ -223,7 +216,7 @@ fn a_closed_agency_sends_until_its_last_day() {
         ("tp.dms", "H62.14", "2025-07-31"),
         ("office", "H62.99", "2025-06-30"),
     ] {
-        let authorised = registry().authorise(&caller(caller_id), publish(from, &["H62"], None), noon(now));
+        let authorised = registry().authorise(&system(caller_id), publish(from, &["H62"], None), noon(now));
         assert!(authorised.is_ok(), "{from} on {now}: {authorised:?}");
     }
 }
@@ -264,7 +257,7 @@ fn every_addressee_that_cannot_be_reached_is_named_and_the_message_refused_whole
 fn addressees_are_one_to_two_hundred() {
     let many = vec!["H62"; ADDRESSEES_MAX + 1];
     let taken = registry().authorise(
-        &caller("tp.dms"),
+        &system("tp.dms"),
         publish("H62.14", &many[1..], None),
         noon("2025-06-30"),
     );

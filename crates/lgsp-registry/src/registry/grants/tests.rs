@@ -1,7 +1,7 @@
 //! Who may send what to whom, and which words a sender gets who may not.
 
 use bytes::Bytes;
-use lgsp_types::{AdapterId, Caller, CodePattern, Publish};
+use lgsp_types::{CodePattern, Publish};
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 
@@ -50,11 +50,7 @@ fn publish(message: &str) -> Publish {
 }
 
 fn authorise(control: &Control, caller: &str, publish: Publish, now: &str) -> Result<Authorised, Vec<Refusal>> {
-    let caller = Caller {
-        system: system(caller),
-        adapter: AdapterId::parse("node").unwrap(),
-    };
-    control.registry().authorise(&caller, publish, noon(now))
+    control.registry().authorise(&system(caller), publish, noon(now))
 }
 
 /// The one refusal.

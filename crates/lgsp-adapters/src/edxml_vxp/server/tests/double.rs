@@ -257,6 +257,7 @@ impl State {
                 contract: publish.contract.clone(),
                 payload: publish.payload.clone(),
                 objects: publish.objects.iter().map(|staged| staged.attachment.clone()).collect(),
+                trace: None,
             };
             self.deliveries.push((system, open, fetched));
         }
@@ -296,6 +297,7 @@ impl State {
             contract,
             payload: Bytes::new(),
             objects: vec![original],
+            trace: None,
         };
         self.deliveries.push((to.clone(), open, fetched));
         delivery

@@ -4,6 +4,8 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::sync::Arc;
 
+use lgsp_types::TraceContext;
+
 use super::*;
 use crate::edxml_vxp::client::MessageType::Edoc;
 use crate::edxml_vxp::client::operation::Operation;
@@ -482,4 +484,29 @@ fn a_stop_ends_what_is_in_progress_and_takes_up_nothing_more() {
     facade.end();
     assert!(TcpStream::connect(address).is_err());
     assert_eq!(exchange.state().published.len(), 1);
+}
+
+#[test]
+fn the_trace_that_a_caller_names_is_that_of_its_call_and_what_is_none_is_no_reason_to_refuse() {
+    const TRACEPARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    let facade = Facade::start();
+    let good = format!("traceparent: {TRACEPARENT}\r\n");
+    let mut begun = Vec::new();
+    for lines in [&good, "", "traceparent: 00-zz\r\n", &good.repeat(2)] {
+        // What is no packet is refused under its caller.
+        let request = send_request(&facade, b"no packet");
+        let line_end = request.windows(2).position(|bytes| bytes == b"\r\n").unwrap() + 2;
+        let (line, rest) = request.split_at(line_end);
+        let mut stream = connect(&facade);
+        stream.write_all(&[line, lines.as_bytes(), rest].concat()).unwrap();
+        let told = answer(&mut BufReader::new(stream));
+        assert!(told.contains("\"status\":\"FAIL\""), "{told}");
+        begun.push(facade.exchange.state().rejected.last().unwrap().0.trace);
+    }
+    let named = begun.remove(0);
+    assert_eq!(named, TraceContext::parse(TRACEPARENT).unwrap());
+    let own = |trace: &TraceContext| matches!(trace, TraceContext::Begun(id) if *id != named.trace_id());
+    assert!(begun.iter().all(own), "{begun:?}");
+    assert!(begun[0] != begun[1] && begun[1] != begun[2], "one of its own each");
+    facade.end();
 }
