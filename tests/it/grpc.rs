@@ -9,6 +9,7 @@ mod payload;
 mod receive;
 mod refused;
 mod rude;
+mod traced;
 mod upload;
 mod wire;
 

@@ -2,7 +2,7 @@
 
 mod bad;
 mod canary;
-mod town;
+pub(crate) mod town;
 
 use std::io::BufRead as _;
 use std::io::BufReader;

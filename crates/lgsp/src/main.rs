@@ -14,6 +14,7 @@ mod operations;
 mod private;
 mod registry_files;
 mod settings;
+mod traces;
 
 use std::process::ExitCode;
 

@@ -24,6 +24,7 @@ pub(crate) use measured::{MeasuredAdapter, MeasuredExchange};
 pub(crate) use serve::serve;
 
 use crate::node::BUILD;
+use crate::traces::Count;
 
 /// Upper bounds of how long calls take, in seconds: from a call answered out of memory to the longest that is waited for.
 const SECONDS: [f64; 14] = [
@@ -86,6 +87,7 @@ pub(crate) struct Metrics {
     reasons: Arc<AtomicUsize>,
     attempts: Family<Attempt, Counter>,
     attempt_seconds: PushSeconds,
+    pub(crate) spans: Count,
     // What follows is read when somebody asks.
     messages: Family<State, Gauge>,
     deliveries: Family<State, Gauge>,
@@ -116,6 +118,7 @@ impl Metrics {
             reasons: Arc::default(),
             attempts: Family::default(),
             attempt_seconds: Family::new_with_constructor(histogram),
+            spans: Count::default(),
             messages: Family::default(),
             deliveries: Family::default(),
             push_waiting: Family::default(),
@@ -157,6 +160,10 @@ impl Metrics {
         );
         let (what, unit) = ("How long tries took", Unit::Seconds);
         all.register_with_unit("lgsp_push_duration", what, unit, self.attempt_seconds.clone());
+        let what = "Spans that the collector took";
+        all.register("lgsp_spans_sent", what, self.spans.sent.clone());
+        let what = "Spans that were lost, as the collector was away, slow, or refused them";
+        all.register("lgsp_spans_lost", what, self.spans.lost.clone());
         let what = "Messages since the ledger began: accepted, repeats, conflicts; and refusals";
         all.register("lgsp_messages", what, self.messages.clone());
         all.register("lgsp_deliveries", "Deliveries by state", self.deliveries.clone());

@@ -28,6 +28,7 @@ use crate::metrics::{self, MeasuredAdapter, MeasuredExchange, Metrics};
 use crate::operations;
 use crate::registry_files;
 use crate::settings::{LedgerKind, Problems, Settings};
+use crate::traces::{CollectorError, Traces};
 
 /// Why a node does not run.
 #[derive(Debug, Error)]
@@ -82,6 +83,8 @@ pub(crate) enum NodeError {
     Lost(#[source] Lost),
     #[error(transparent)]
     Grpc(#[from] GrpcError),
+    #[error("spans cannot be sent")]
+    Traces(#[from] CollectorError),
     #[error("{what} cannot be served")]
     Serve {
         what: &'static str,
@@ -179,11 +182,25 @@ async fn serve_while_held(
     stop: CancellationToken,
 ) -> Result<(), NodeError> {
     let over = stop.child_token();
+    let metrics = Metrics::new();
+    let traces = Traces::start(
+        &settings.traces,
+        &settings.node.id,
+        Arc::clone(&clock),
+        metrics.spans.clone(),
+    )?;
     let started = Spine::start(parts, tenure.clone(), limits(settings), Arc::clone(&clock)).await;
     // What failed because the ledger was lost is told as that.
     let lost_or = |error| tenure.ended().map_or(error, NodeError::Lost);
     let spine = started.map_err(|error| lost_or(error.into()))?;
-    let serving = serve_on(settings, home, &spine, reader, clock, over.clone());
+    let serving = serve_on(
+        settings,
+        home,
+        &spine,
+        (reader, metrics, traces.clone()),
+        clock,
+        over.clone(),
+    );
     tokio::pin!(serving);
     let served = tokio::select! {
         served = &mut serving => served.map_err(lost_or),
@@ -194,6 +211,7 @@ async fn serve_while_held(
         }
     };
     spine.stop(settings.stop_grace()).await;
+    traces.stop(settings.stop_grace()).await;
     served
 }
 
@@ -201,15 +219,15 @@ async fn serve_on(
     settings: &Settings,
     home: &Home,
     spine: &Arc<Spine>,
-    objects: Objects,
+    (objects, metrics, traces): (Objects, Metrics, Traces),
     clock: Clock,
     stop: CancellationToken,
 ) -> Result<(), NodeError> {
     import(settings, spine).await?;
     let serve_error = |what| move |source| NodeError::Serve { what, source };
-    let metrics = Metrics::new();
     let exchange = Arc::clone(spine) as Arc<dyn lgsp_types::Exchange>;
-    let exchange: Arc<dyn lgsp_types::Exchange> = Arc::new(MeasuredExchange::new(exchange, metrics.clone()));
+    let exchange: Arc<dyn lgsp_types::Exchange> =
+        Arc::new(MeasuredExchange::new(exchange, metrics.clone(), traces.clone()));
     let now = clock();
     let objects: Arc<dyn lgsp_types::ObjectReader> = Arc::new(objects);
     let ports = Ports {
@@ -260,7 +278,7 @@ async fn serve_on(
         Arc::clone(&clock),
         processes,
     );
-    let adapters = MeasuredAdapter::new(Arc::new(adapters), metrics.clone());
+    let adapters = MeasuredAdapter::new(Arc::new(adapters), metrics.clone(), traces);
     spine.push_through(Arc::new(adapters), settings.push.limits(), blocks(spine));
     let ((), (), (), served) = tokio::join!(
         serve_facade(facade, stop.clone(), settings.stop_grace()),

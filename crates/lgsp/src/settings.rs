@@ -8,6 +8,7 @@ mod problem;
 mod push;
 #[cfg(test)]
 mod tests;
+pub(crate) mod traces;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -40,6 +41,7 @@ pub(crate) struct Settings {
     pub(crate) registry: Registry,
     pub(crate) contracts: Contracts,
     pub(crate) metrics: Metrics,
+    pub(crate) traces: traces::Traces,
     pub(crate) objects: Objects,
     pub(crate) exchange: Exchange,
     pub(crate) documents: documents::Documents,
@@ -237,6 +239,7 @@ impl Settings {
         ];
         let bounded = bounds.into_iter().chain(self.kafka.bounds()).chain(self.push.bounds());
         let bounded = bounded.chain(self.documents.bounds()).chain(self.webhook.bounds());
+        let bounded = bounded.chain(self.traces.bounds());
         let mut wrong = outside(bounded.chain(self.vxp.bounds()).chain(self.grpc.bounds()));
         wrong.extend(self.other_mistakes());
         wrong
@@ -292,6 +295,7 @@ impl Settings {
             let mend = "write an address and a port, as in `127.0.0.1:9464`, or nothing".to_owned();
             wrong.push(("metrics.listen", "is no address and port".to_owned(), mend));
         }
+        wrong.extend(self.traces.mistake());
         wrong.extend(self.grpc_mistakes());
         let try_ms = self
             .webhook

@@ -1,6 +1,7 @@
 //! What all stories stand on: the real program as a process of its own, its folder, and the departments that call it.
 
 mod arrival;
+mod collector;
 mod department;
 mod desk;
 mod disk;
@@ -17,6 +18,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::PathBuf;
 
+pub(crate) use collector::{Collector, Manner, Span, SpanKind, says};
 pub(crate) use department::{Department, INFORMATION, JUSTICE, OUTSIDE, PROVINCE};
 pub(crate) use desk::{Way, written, written_status};
 pub(crate) use home::Home;

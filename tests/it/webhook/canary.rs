@@ -10,7 +10,8 @@ use lgsp_adapters::webhook::simulator::{Manner, Receiver};
 
 use super::TIME_LIMIT;
 use super::town::{APP, SECRET, home_that_tries_once, until_facts};
-use crate::support::{INFORMATION, JUSTICE, Node, http_get, written, written_status};
+use crate::support::Manner::Take;
+use crate::support::{Collector, INFORMATION, JUSTICE, Node, http_get, written, written_status};
 
 /// In the names and addresses of persons, in what they wrote of a case, and in what a far side answers.
 const CANARIES: [&str; 6] = [
@@ -28,6 +29,8 @@ fn nothing_of_a_person_is_in_logs_metrics_errors_answers_to_operators_or_tables(
     let mut home = home_that_tries_once(&receiver.url());
     home.set("log", "filter", "debug");
     home.set("metrics", "listen", "127.0.0.1:0");
+    let collector = Collector::start(Take);
+    home.set("traces", "endpoint", collector.url());
     let node = Node::start(home);
     let [signer, position, staff, mail, reason, answered] = CANARIES;
 
@@ -79,6 +82,9 @@ fn nothing_of_a_person_is_in_logs_metrics_errors_answers_to_operators_or_tables(
     outside.push(("the refusal".to_owned(), told));
     outside.push(("the metrics".to_owned(), http_get(&node.metrics(), "/metrics").1));
     outside.push(("the log".to_owned(), node.log()));
+    collector.wait(|spans| spans.iter().filter(|span| span.name == "push").count() == 2);
+    let spans = String::from_utf8_lossy(&collector.bytes()).into_owned();
+    outside.push(("the spans".to_owned(), spans));
     for (where_, text) in &outside {
         for canary in CANARIES {
             assert!(!text.contains(canary), "{canary} in {where_}:\n{text}");

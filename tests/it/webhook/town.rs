@@ -7,7 +7,7 @@ use lgsp_adapters::edxml_vxp::client::builder::DocumentPacket;
 
 use crate::support::{Department, Home, INFORMATION, Node, data, written};
 
-pub(super) const SECRET: &str = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
+pub(crate) const SECRET: &str = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
 pub(super) const SYSTEM: &str = "app.test.94";
 
 /// The department; its software takes no packets.
@@ -41,7 +41,7 @@ url = "{url}"
 "#;
 
 /// Settings for a node that may call receivers of this machine, without TLS.
-pub(super) fn home(url: &str) -> Home {
+pub(crate) fn home(url: &str) -> Home {
     home_with(&REGISTRY.replace("{url}", url))
 }
 
@@ -74,7 +74,7 @@ pub(super) fn send(node: &Node, number: &str) -> String {
     INFORMATION.desk(node).send(&written(&letter(number))).unwrap()
 }
 
-pub(super) fn until_facts(node: &Node, kind: &str, count: u64) {
+pub(crate) fn until_facts(node: &Node, kind: &str, count: u64) {
     let deadline = Instant::now() + Duration::from_secs(60);
     while node.fact_counts().get(kind).copied().unwrap_or(0) < count {
         assert!(Instant::now() < deadline, "{:?}", node.fact_counts());
