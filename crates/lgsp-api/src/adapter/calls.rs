@@ -193,9 +193,8 @@ impl Session {
             });
             Refused(unknown.collect())
         })?;
-        let caller = &sent
-            .trace
-            .map_or_else(|| caller.clone(), |trace| caller.in_trace(trace));
+        let in_own_trace = sent.trace.map(|trace| caller.in_trace(trace));
+        let caller = in_own_trace.as_ref().unwrap_or(caller);
         Ok(match self.exchange().publish(caller, publish).await {
             Ok(receipt) => Answer::Published(write_receipt(&receipt)),
             Err(error) => Answer::Failure(write_publish_failure(&error)),

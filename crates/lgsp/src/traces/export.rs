@@ -268,3 +268,6 @@ impl Exporter {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -45,9 +45,8 @@ impl ExchangeService {
                 Ok(objects) => {
                     let mut publish = sent.publish;
                     publish.objects = objects;
-                    let caller = &sent
-                        .trace
-                        .map_or_else(|| caller.clone(), |trace| caller.in_trace(trace));
+                    let in_own_trace = sent.trace.map(|trace| caller.in_trace(trace));
+                    let caller = in_own_trace.as_ref().unwrap_or(caller);
                     let receipt = self.common.exchange.publish(caller, publish).await;
                     return receipt.map_err(|error| error.status());
                 }
