@@ -409,6 +409,13 @@ async fn a_purpose_that_is_not_granted_is_refused_by_grpc_too_and_a_granted_one_
         ),
     ];
     assert_eq!(refused.fields.len(), said.len(), "{refused:?}");
+    let (path, told) = &refused.fields_in_vietnamese[0];
+    assert_eq!(path, "message.to[0]");
+    assert!(
+        told.starts_with("quyền khai thác không bao gồm mục đích này; "),
+        "{refused:?}"
+    );
+    assert_eq!(*told, refused.vietnamese);
     for ((path, what), (place, words)) in refused.fields.iter().zip(said) {
         assert!(path == place && what.contains(words), "{place}: {refused:?}");
     }

@@ -24,10 +24,11 @@ use tonic::service::Interceptor;
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::Channel;
 use tonic::{Request, Status};
-use tonic_types::StatusExt as _;
+use tonic_types::{LocalizedMessage, StatusExt as _};
 use tower_service::Service;
 
 use crate::identity::files::{self, FileError};
+use crate::status::VIETNAMESE;
 
 /// Longest wait for a connection and its handshake.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -212,8 +213,12 @@ pub struct Told {
     pub reason: String,
     /// What to do.
     pub mend: String,
+    /// What is wrong and what to do, in Vietnamese; empty: it was not told so.
+    pub vietnamese: String,
     /// Every wrong field: its path, and what is wrong.
     pub fields: Vec<(String, String)>,
+    /// The same in Vietnamese, of those fields that were told so.
+    pub fields_in_vietnamese: Vec<(String, String)>,
     pub retry_after: Option<Duration>,
 }
 
@@ -223,7 +228,17 @@ impl Told {
         let details = status.get_error_details();
         let info = details.error_info();
         let fields = details.bad_request().map(|request| request.field_violations.as_slice());
+        let vietnamese = |told: Option<&LocalizedMessage>| {
+            let told = told.filter(|told| told.locale == VIETNAMESE)?;
+            Some(told.message.clone())
+        };
         Self {
+            vietnamese: vietnamese(details.localized_message()).unwrap_or_default(),
+            fields_in_vietnamese: fields
+                .unwrap_or_default()
+                .iter()
+                .filter_map(|field| Some((field.field.clone(), vietnamese(field.localized_message.as_ref())?)))
+                .collect(),
             status: name(status.code()),
             message: status.message().to_owned(),
             reason: info.map(|info| info.reason.clone()).unwrap_or_default(),

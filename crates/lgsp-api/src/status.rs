@@ -11,9 +11,12 @@ use lgsp_types::{
     WithdrawError,
 };
 use tonic::{Code, Status};
-use tonic_types::{ErrorDetails, FieldViolation, StatusExt as _};
+use tonic_types::{ErrorDetails, FieldViolation, LocalizedMessage, StatusExt as _};
 
 use crate::{IdentifyError, LimitError};
+
+/// Of google.rpc.LocalizedMessage.
+pub(crate) const VIETNAMESE: &str = "vi";
 
 /// Whose reasons they are, in google.rpc.ErrorInfo.
 const DOMAIN: &str = "lgsp";
@@ -22,6 +25,8 @@ const RETRY_SOON: Duration = Duration::from_secs(1);
 /// Most bytes of wrong fields that one answer names: details travel in a header as base64, and clients take headers of
 /// 8 KiB in all by default.
 const FIELDS_MAX_BYTES: usize = 3 * 1024;
+/// Most bytes of Vietnamese that its fields have besides; those that come first have it.
+const VIETNAMESE_MAX_BYTES: usize = 1024;
 /// Longest text of ours in an answer, in bytes; the sender's own words may be part of it.
 const TEXT_MAX_BYTES: usize = 300;
 
@@ -225,7 +230,17 @@ pub fn refused(refusals: &[Refusal]) -> Status {
         bytes += field.field.len() + field.description.len() + field.reason.len();
         bytes <= FIELDS_MAX_BYTES
     });
-    details.set_bad_request(fields.collect::<Vec<_>>());
+    let mut fields: Vec<FieldViolation> = fields.collect();
+    let mut bytes = 0;
+    for (field, refusal) in fields.iter_mut().zip(refusals) {
+        let told = localized(refusal);
+        bytes += told.as_ref().map_or(0, |told| told.message.len());
+        if bytes > VIETNAMESE_MAX_BYTES {
+            break;
+        }
+        field.localized_message = told;
+    }
+    details.set_bad_request(fields);
     Status::with_error_details(code, text(refusals), details)
 }
 
@@ -349,7 +364,11 @@ fn come_again(code: Code, reason: ReasonCode, what: &str, after: Duration) -> St
 fn told(code: Code, refusal: &Refusal, retry_after: Option<Duration>) -> Status {
     let mut details = details(refusal, retry_after);
     if refusal.path != "/" && code == Code::InvalidArgument {
-        details.set_bad_request(vec![violation(refusal)]);
+        let localized_message = localized(refusal);
+        details.set_bad_request(vec![FieldViolation {
+            localized_message,
+            ..violation(refusal)
+        }]);
     }
     Status::with_error_details(code, text(std::slice::from_ref(refusal)), details)
 }
@@ -363,7 +382,18 @@ fn details(refusal: &Refusal, retry_after: Option<Duration>) -> ErrorDetails {
     if retry_after.is_some() {
         details.set_retry_info(retry_after);
     }
+    if let Some(told) = localized(refusal) {
+        details.set_localized_message(told.locale, told.message);
+    }
     details
+}
+
+/// For people who read Vietnamese.
+fn localized(refusal: &Refusal) -> Option<LocalizedMessage> {
+    refusal.vietnamese().map(|told| LocalizedMessage {
+        locale: VIETNAMESE.to_owned(),
+        message: bounded(told),
+    })
 }
 
 fn violation(refusal: &Refusal) -> FieldViolation {
@@ -405,6 +435,8 @@ mod tests {
         let info = details.error_info().unwrap();
         assert_eq!(info.domain, "lgsp");
         assert!(!info.metadata["mend"].is_empty(), "{status:?}");
+        let told = details.localized_message().unwrap();
+        assert!(told.locale == "vi" && !told.message.is_ascii(), "{status:?}");
         assert!(status.details().len() < 5 * 1024, "an answer fits into headers");
         let fields = details.bad_request().map(|request| &request.field_violations);
         let fields = fields.into_iter().flatten().map(|violation| violation.field.clone());

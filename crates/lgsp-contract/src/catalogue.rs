@@ -31,7 +31,10 @@ impl Broken {
     /// For whoever answers the caller.
     #[must_use]
     pub fn refusal(&self) -> Refusal {
-        Refusal::new(self.code.clone(), &self.path, &self.en.what, &self.en.mend)
+        Refusal {
+            in_vietnamese: Some(format!("{}; {}", self.vi.what, self.vi.mend)),
+            ..Refusal::new(self.code.clone(), &self.path, &self.en.what, &self.en.mend)
+        }
     }
 
     /// The same broken rule one level further out.

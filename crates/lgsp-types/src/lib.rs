@@ -16,6 +16,7 @@ mod system;
 mod time;
 mod trace_context;
 mod url;
+mod vietnamese;
 
 pub use agency::{AgencyCode, AgencyCodeError, AgencyId, CodePattern, Scheme};
 pub use calendar::{Calendar, Hours, HoursError};

@@ -5,6 +5,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::vietnamese::by_code;
+
 /// A stable reason code, e.g. `ADDRESSEE_UNKNOWN`: the same in answers, facts, logs, console and documentation.
 ///
 /// 1 to 40 of `A-Z 0-9 _`, a letter first.
@@ -84,6 +86,8 @@ pub struct Refusal {
     pub what: String,
     /// What the caller should do.
     pub mend: String,
+    /// Both in Vietnamese, where the rule says them itself; [`Self::vietnamese`] is what a person is told.
+    pub in_vietnamese: Option<String>,
 }
 
 impl Refusal {
@@ -94,7 +98,14 @@ impl Refusal {
             path: path.into(),
             what: what.into(),
             mend: mend.into(),
+            in_vietnamese: None,
         }
+    }
+
+    /// What is wrong and what to do, in Vietnamese; none: the code is not the platform's own.
+    #[must_use]
+    pub fn vietnamese(&self) -> Option<&str> {
+        self.in_vietnamese.as_deref().or_else(|| by_code(self.code.as_str()))
     }
 }
 

@@ -22,7 +22,7 @@ const FILE_EXISTS: ReasonCode = ReasonCode::new("FILE_EXISTS");
 #[derive(Debug, Error)]
 #[error("{refusal}")]
 pub(crate) struct NotDone {
-    pub(crate) refusal: Refusal,
+    pub(crate) refusal: Box<Refusal>,
     #[source]
     source: Option<Box<dyn Error>>,
 }
@@ -30,7 +30,7 @@ pub(crate) struct NotDone {
 impl NotDone {
     pub(crate) fn new(code: ReasonCode, path: impl Into<String>, what: impl Into<String>, mend: &str) -> Self {
         Self {
-            refusal: Refusal::new(code, path, what, mend),
+            refusal: Box::new(Refusal::new(code, path, what, mend)),
             source: None,
         }
     }

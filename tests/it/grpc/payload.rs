@@ -84,6 +84,14 @@ async fn a_payload_that_does_not_fit_is_refused_with_every_broken_rule_and_its_p
             let paths: Vec<&str> = told.fields.iter().map(|(path, _)| path.as_str()).collect();
             assert!(paths.contains(&path.as_str()), "{}: {told:?}", case.name);
         }
+        // The contract's own words, with its limits.
+        assert!(
+            !told.vietnamese.is_empty() && !told.fields_in_vietnamese.is_empty(),
+            "{told:?}"
+        );
+        if told.reason == "SECRECY_MARK" {
+            assert!(told.vietnamese.starts_with("có dấu chỉ độ mật; "), "{told:?}");
+        }
     }
     assert_eq!(node.fact_counts()["Rejected"], u64::try_from(all.len()).unwrap());
     node.wait_message("security alert: a message with a mark of state secrecy was stopped at the door");

@@ -194,7 +194,9 @@ fn told(headers: &HeaderMap) -> Option<Told> {
         message: String::new(),
         reason: String::new(),
         mend: String::new(),
+        vietnamese: String::new(),
         fields: Vec::new(),
+        fields_in_vietnamese: Vec::new(),
         retry_after: None,
     };
     Some(whole.unwrap_or_else(bare))

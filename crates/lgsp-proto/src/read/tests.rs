@@ -41,7 +41,11 @@ fn wrong(change: impl FnOnce(&mut v1::Message)) -> Vec<(String, String)> {
 
 fn told(refusals: Vec<Refusal>) -> Vec<(String, String)> {
     let told = refusals.into_iter();
-    told.map(|refusal| (refusal.code.to_string(), refusal.path)).collect()
+    told.map(|refusal| {
+        assert!(refusal.vietnamese().is_some(), "{refusal}");
+        (refusal.code.to_string(), refusal.path)
+    })
+    .collect()
 }
 
 fn one(code: &str, path: &str) -> Vec<(String, String)> {

@@ -74,13 +74,18 @@ impl fmt::Display for Answered {
             message,
             reason,
             mend,
+            vietnamese,
             fields,
+            fields_in_vietnamese,
             ..
         } = &self.0;
         let reason = if reason.is_empty() { status } else { reason };
         write!(out, "{reason}: {message}")?;
-        for (path, what) in fields {
+        for (path, what) in fields.iter().chain(fields_in_vietnamese) {
             write!(out, "\n  {path}: {what}")?;
+        }
+        if fields_in_vietnamese.is_empty() && !vietnamese.is_empty() {
+            write!(out, "\n  {vietnamese}")?;
         }
         if fields.is_empty() && !mend.is_empty() {
             write!(out, "\n  {mend}")?;
@@ -110,17 +115,20 @@ fn no(told: impl Into<Told>) -> Failure {
 }
 
 fn told_value(told: &Told) -> Value {
-    let fields: Vec<Value> = told
-        .fields
-        .iter()
-        .map(|(path, what)| json!({ "path": path, "what": what }))
-        .collect();
+    let listed = |fields: &[(String, String)]| -> Vec<Value> {
+        let fields = fields.iter();
+        fields
+            .map(|(path, what)| json!({ "path": path, "what": what }))
+            .collect()
+    };
     json!({
         "status": told.status,
         "reason": told.reason,
         "message": told.message,
         "mend": told.mend,
-        "fields": fields,
+        "vietnamese": told.vietnamese,
+        "fields": listed(&told.fields),
+        "fields_in_vietnamese": listed(&told.fields_in_vietnamese),
         "retry_after_ms": told.retry_after.map(|after| u64::try_from(after.as_millis()).unwrap_or(u64::MAX)),
     })
 }

@@ -182,6 +182,9 @@ fn verdict(registry: &Registry, day: DocumentDate, asked: &Allowed, system: Syst
 }
 
 fn told(refusal: &Refusal) -> Value {
-    let Refusal { code, path, what, mend } = refusal;
-    json!({ "code": code, "path": path, "what": what, "mend": mend })
+    let vi = refusal.vietnamese();
+    let Refusal {
+        code, path, what, mend, ..
+    } = refusal;
+    json!({ "code": code, "path": path, "what": what, "mend": mend, "vi": vi })
 }

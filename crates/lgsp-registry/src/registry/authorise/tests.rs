@@ -44,7 +44,10 @@ fn refusals(caller_id: &str, publish: Publish, now: &str) -> Vec<Refusal> {
 fn codes_and_paths(refusals: &[Refusal]) -> Vec<(&str, &str)> {
     refusals
         .iter()
-        .map(|refusal| (refusal.code.as_str(), refusal.path.as_str()))
+        .map(|refusal| {
+            assert!(refusal.vietnamese().is_some(), "{refusal}");
+            (refusal.code.as_str(), refusal.path.as_str())
+        })
         .collect()
 }
 

@@ -59,6 +59,7 @@ fn refused(control: &Control, caller: &str, message: &str, now: &str) -> Refusal
     let [refusal] = refusals.as_slice() else {
         panic!("{message}: {refusals:?}")
     };
+    assert!(refusal.vietnamese().is_some(), "{refusal}");
     refusal.clone()
 }
 
