@@ -7,8 +7,8 @@ use lgsp_registry::Reception;
 use lgsp_store::{DeliveryRow, failpoint};
 use lgsp_types::{
     AcknowledgeError, Acknowledged, Actor, Arrivals, Caller, Delivery, DeliveryId, DeliveryState, Evidence, Fact,
-    FetchError, Fetched, Kind, MsgId, OpenDelivery, OpenQuery, Outcome, Receiver, SentDelivery, SentMessage, TraceId,
-    Traceparent, Unavailable, What,
+    FetchError, Fetched, Kind, MsgId, OpenDelivery, OpenQuery, Outcome, Receiver, Rules, SentDelivery, SentMessage,
+    TraceId, Traceparent, Unavailable, What,
 };
 use tokio::time::timeout;
 use tracing::debug;
@@ -22,10 +22,11 @@ const OPEN_MAX: u32 = 10_000;
 /// Longest wait of a list for the projection.
 const LIST_PATIENCE: Duration = Duration::from_millis(500);
 
-/// On whose behalf a fact about a delivery is, and in which trace.
+/// On whose behalf a fact about a delivery is, by which rules, and in which trace.
 #[derive(Clone, Debug)]
 pub(crate) struct By {
     pub(crate) actor: Actor,
+    pub(crate) rules: Rules,
     pub(crate) trace_id: Option<TraceId>,
 }
 
@@ -202,9 +203,10 @@ impl Spine {
 
     /// On behalf of a caller, in the trace of its call.
     pub(crate) fn by(&self, caller: &Caller) -> By {
-        let agency = self.rules.current().registry.agency_of(&caller.system);
+        let ruling = self.rules.current();
         By {
-            actor: self.actor(caller, agency),
+            actor: self.actor(caller, ruling.registry.agency_of(&caller.system)),
+            rules: ruling.rules,
             trace_id: Some(caller.trace.trace_id()),
         }
     }
@@ -213,6 +215,7 @@ impl Spine {
     pub(crate) fn by_itself(&self, trace_id: Option<TraceId>) -> By {
         By {
             actor: self.own_actor(),
+            rules: self.rules.current().rules,
             trace_id,
         }
     }
@@ -236,7 +239,7 @@ impl Spine {
             event_id: delivery.event_id(kind),
             prev: Some(row.last_event),
             actor: by.actor,
-            rules: self.rules.current().rules,
+            rules: by.rules,
             node: self.scribe.node(),
             trace_id: by.trace_id.map(|id| *id.as_bytes()),
             what: what(delivery),

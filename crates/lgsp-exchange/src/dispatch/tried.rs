@@ -212,14 +212,18 @@ impl Try {
             return spine.by_itself(trace_id);
         };
         let system = self.connector.system.clone();
-        let agency = spine.ruling().registry.agency_of(&system);
+        let ruling = spine.ruling();
         let actor = Actor {
+            agency: ruling.registry.agency_of(&system),
             system,
             adapter,
-            agency,
             ..spine.own_actor()
         };
-        By { actor, trace_id }
+        By {
+            actor,
+            rules: ruling.rules,
+            trace_id,
+        }
     }
 
     /// Appends what became of a try, again and again until it is certain, or the node stops: then it is tried anew at the next

@@ -288,6 +288,7 @@ async fn a_dead_letter_gets_another_round_with_all_its_tries_and_what_is_none_do
     assert_eq!(attempts, [1, 2, 3, 1, 2], "its fourth answer is the last that fails");
     assert_eq!(ended(&stage, letter).await, (DeliveryState::Delivered, None));
     assert!(stage.spine.dead_letters().await.unwrap().is_empty());
+    stage.all_is_in_the_trace_of_the_calls().await;
     let error = stage.spine.redrive(id).await.unwrap_err();
     assert!(
         matches!(

@@ -12,8 +12,8 @@ use lgsp_ledger::{Ledger, Local, ReadLimit, Tenure};
 use lgsp_store::{ObjectSettings, Objects, SqliteStore, Store};
 use lgsp_types::{
     AdapterId, AgencyCode, Caller, Clock, ContractRef, Evidence, EvidenceKind, Exchange, IdKey, Kind, MsgId,
-    OpenDelivery, OpenQuery, Operations, Publish, PushLine, Receipt, SystemId, TraceContext, Uncollected, UnixMs,
-    Written,
+    OpenDelivery, OpenQuery, Operations, Publish, PushLine, Receipt, SystemId, TraceContext, TraceId, Uncollected,
+    UnixMs, Written,
 };
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
@@ -179,15 +179,30 @@ impl Stage {
 
     /// Kinds of all facts of the data ledger, in order.
     pub(super) async fn kinds(&self) -> Vec<Kind> {
+        self.traces().await.into_iter().map(|(kind, _)| kind).collect()
+    }
+
+    /// Kind and trace of all facts of the data ledger, in order.
+    pub(super) async fn traces(&self) -> Vec<(Kind, Option<String>)> {
         let limit = ReadLimit {
             entries: 1_000,
             bytes: usize::MAX,
         };
         let entries = self.ledgers[0].read(0, 0, limit).await.unwrap();
-        entries
-            .iter()
-            .map(|entry| Record::read(&entry.record).unwrap().fact.what.kind())
+        let facts = entries.iter().map(|entry| Record::read(&entry.record).unwrap().fact);
+        facts
+            .map(|fact| {
+                let trace = fact.trace_id.and_then(TraceId::from_bytes);
+                (fact.what.kind(), trace.map(|trace| trace.to_string()))
+            })
             .collect()
+    }
+
+    /// What the node does by itself with a message belongs to the message's trace.
+    pub(super) async fn all_is_in_the_trace_of_the_calls(&self) {
+        let facts = self.traces().await;
+        let own = |trace: &Option<String>| trace.as_ref().is_some_and(|trace| TRACE.contains(trace));
+        assert!(facts.iter().all(|(_, trace)| own(trace)), "{facts:?}");
     }
 
     pub(super) async fn until_kind(&self, kind: Kind) {

@@ -38,6 +38,7 @@ async fn what_goes_nowhere_any_more_is_a_dead_letter_and_is_redriven_when_there_
     assert_eq!(stage.spine.redrive(dead.delivery).await.unwrap(), 1);
     assert_eq!(stage.open_for_receiver().await.len(), 1);
     stage.spine.fetch(&stage.receiver(), dead.delivery).await.unwrap();
+    stage.all_is_in_the_trace_of_the_calls().await;
     stage.close().await;
 }
 

@@ -1,8 +1,6 @@
 //! Which trace each fact belongs to, and what goes on from it.
 
-use lgsp_audit::Record;
-use lgsp_ledger::{Ledger as _, ReadLimit};
-use lgsp_types::{Caller, Exchange as _, Kind, MsgId, Operations as _, Outcome, TraceContext, TraceId};
+use lgsp_types::{Caller, Exchange as _, Kind, MsgId, Operations as _, Outcome, TraceContext};
 
 use super::stage::{Stage, evidence, publish, written};
 
@@ -13,22 +11,6 @@ const REPEATING: &str = "33333333333333333333333333333333";
 fn in_trace(caller: Caller, trace: &str) -> Caller {
     let trace = TraceContext::parse(trace).unwrap();
     Caller { trace, ..caller }
-}
-
-/// Kind and trace of every fact of the data ledger, in order.
-async fn traces(stage: &Stage) -> Vec<(Kind, Option<String>)> {
-    let limit = ReadLimit {
-        entries: 1_000,
-        bytes: usize::MAX,
-    };
-    let entries = stage.data_ledger().read(0, 0, limit).await.unwrap();
-    let facts = entries.iter().map(|entry| Record::read(&entry.record).unwrap().fact);
-    facts
-        .map(|fact| {
-            let trace = fact.trace_id.and_then(TraceId::from_bytes);
-            (fact.what.kind(), trace.map(|trace| trace.to_string()))
-        })
-        .collect()
 }
 
 async fn told(stage: &Stage, message: MsgId) -> String {
@@ -61,7 +43,7 @@ async fn a_fact_is_in_the_trace_of_the_call_that_made_it_and_a_message_keeps_the
     stage.spine.withdraw(&withdrawing, taken.msg_id, None).await.unwrap();
     let of = |kind, trace: &str| (kind, Some(trace.to_owned()));
     assert_eq!(
-        traces(&stage).await,
+        stage.traces().await,
         [
             of(Kind::Accepted, SENDING),
             of(Kind::Collected, RECEIVING),
