@@ -91,11 +91,10 @@ impl Traces {
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         let exporter = Exporter::new(collector, node, count.clone());
         tasks.spawn(exporter.run(spans, stop.clone()));
-        let threshold = HALF * u128::from(settings.sample_per_mille) / 1_000;
         Ok(Self(Some(Arc::new(Recorder {
             queue,
             clock,
-            threshold: u64::try_from(threshold).unwrap_or(u64::MAX),
+            threshold: threshold(settings.sample_per_mille),
             count,
             timeout: settings.timeout(),
             tasks,
@@ -162,12 +161,20 @@ impl Traces {
     }
 }
 
+fn threshold(per_mille: u32) -> u64 {
+    u64::try_from(HALF * u128::from(per_mille) / 1_000).unwrap_or(u64::MAX)
+}
+
+fn is_below(threshold: u64, trace_id: TraceId) -> bool {
+    let [.., low] = trace_id.as_bytes().as_chunks().0 else {
+        return false;
+    };
+    u64::from_be_bytes(*low) >> 1 < threshold
+}
+
 impl Recorder {
     fn samples(&self, trace_id: TraceId) -> bool {
-        let [.., low] = trace_id.as_bytes().as_chunks().0 else {
-            return false;
-        };
-        u64::from_be_bytes(*low) >> 1 < self.threshold
+        is_below(self.threshold, trace_id)
     }
 
     fn draw(&self, (name, kind): (&str, SpanKind), trace: TraceId, span: SpanId, began: Instant) -> Drawn<'_> {
@@ -244,5 +251,23 @@ impl std::fmt::Debug for Recorder {
         out.debug_struct("Recorder")
             .field("threshold", &self.threshold)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_the_traces_that_begin_here_the_share_that_is_set_is_recorded_told_by_the_end_of_their_ids() {
+        let recorded = |per_mille, end: u64| {
+            let id = TraceId::parse(&format!("ffffffffffffffff{end:016x}")).unwrap();
+            is_below(threshold(per_mille), id)
+        };
+        assert!(!recorded(0, 0) && recorded(1_000, u64::MAX), "none, and all");
+        assert!(recorded(500, u64::MAX / 2) && !recorded(500, u64::MAX / 2 + 1));
+        let stretch = u64::MAX / 4_000;
+        let of_4_000 = (0..4_000).filter(|nth| recorded(250, nth * stretch)).count();
+        assert!((999..=1_001).contains(&of_4_000), "{of_4_000}");
     }
 }
