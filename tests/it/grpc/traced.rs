@@ -208,7 +208,7 @@ async fn a_collector_that_hangs_costs_spans_and_nothing_else_and_is_used_again_w
     let lost = lost
         .lines()
         .find_map(|line| line.strip_prefix("lgsp_spans_lost_total "));
-    assert!(lost.unwrap().parse::<u64>().unwrap() >= 80, "{lost:?}");
+    assert!(lost.unwrap().parse::<u64>().unwrap() >= 50, "{lost:?}");
     collector.behave(Manner::Take);
     node.wait_message("spans are sent again");
     send(101).await;
@@ -219,11 +219,10 @@ async fn a_collector_that_hangs_costs_spans_and_nothing_else_and_is_used_again_w
     let stopping = Instant::now();
     node.stop();
     assert!(stopping.elapsed() < Duration::from_secs(15), "{:?}", stopping.elapsed());
-    assert!(
-        node.log().contains("the stop did not wait for the collector of spans"),
-        "{}",
-        node.log()
-    );
+    // Whichever comes first: the end of the batch's time, or of the stop's.
+    let (log, lost) = (node.log(), "spans are lost");
+    let told = log.contains("the stop did not wait for the collector of spans") || log.matches(lost).count() == 2;
+    assert!(told, "{log}");
     assert_eq!(node.fact_counts()["Accepted"], 103);
 }
 
