@@ -8,14 +8,16 @@ use lgsp_ledger::kafka::{Cluster, Kafka, Manifest, Settings};
 use tokio::runtime::Runtime;
 
 use super::stream::{self, ANYTHING, DOCUMENT, JUSTICE, Load, Receiver};
-use super::support::{Home, Node, repository, run, to_lgsp};
+use super::support::{Home, Node, http_get, repository, run, to_lgsp};
 use super::{spread, tell};
 
 const ROUNDS: usize = 3;
 const BYTES: usize = 2048;
 const LARGE_BYTES: usize = 100_000;
-const STREAMS: usize = 4;
-const EACH: usize = 2_500;
+const STREAMS: usize = 8;
+const EACH: usize = 1_248;
+const COUNT: usize = STREAMS * EACH;
+const LARGE_EACH: usize = 125;
 const CALLERS: usize = 64;
 const CALLS: usize = 40;
 const RATE: u32 = 1_000;
@@ -25,8 +27,30 @@ const SLOW_STREAMS: usize = 200;
 const STEADY: Duration = Duration::from_mins(5);
 const STEADY_RATE: u32 = 300;
 
-/// One broker, the bare clients and a node on it.
+/// What a ledger's topics ask of their brokers.
+#[derive(Clone, Copy, Debug)]
+struct Brokers {
+    count: u32,
+    min_insync: u32,
+    sync_each_write: bool,
+}
+
+/// As `config/lgsp.toml` has it.
+const AS_SHIPPED: Brokers = Brokers {
+    count: 3,
+    min_insync: 2,
+    sync_each_write: true,
+};
+/// What our part costs shows best where the brokers cost least.
+const LEAST: Brokers = Brokers {
+    count: 1,
+    min_insync: 1,
+    sync_each_write: false,
+};
+
+/// Brokers, the bare clients and nodes on them.
 struct Bench {
+    brokers: Brokers,
     runtime: Runtime,
     cluster: Cluster,
     floor: Floor,
@@ -34,19 +58,19 @@ struct Bench {
 }
 
 impl Bench {
-    fn start() -> Self {
+    fn start(brokers: Brokers) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let cluster = Cluster::start(1, &folder.path().join("kafka")).unwrap();
+        let cluster = Cluster::start(brokers.count as usize, &folder.path().join("kafka")).unwrap();
         let runtime = Runtime::new().unwrap();
         let settings = settings(&cluster);
         let manifest = Manifest {
             format: Manifest::FORMAT,
             name: String::from("floor"),
             partitions: 1,
-            replication: 1,
-            min_insync: 1,
+            replication: brokers.count,
+            min_insync: brokers.min_insync,
             retention_ms: -1,
-            sync_each_write: false,
+            sync_each_write: brokers.sync_each_write,
             compacted: false,
         };
         let kept = folder.path().join("floor.topic");
@@ -57,11 +81,21 @@ impl Bench {
             Floor::new(&settings, "floor").unwrap()
         };
         Self {
+            brokers,
             runtime,
             cluster,
             floor,
             folder,
         }
+    }
+
+    /// Records of the same size that a producer of our settings gets acknowledged in a second.
+    fn bare(&self) -> f64 {
+        let took = self
+            .runtime
+            .block_on(self.floor.produce(&vec![7; BYTES], COUNT))
+            .unwrap();
+        per_second(COUNT, took)
     }
 
     /// The folder of a contract that takes any JSON: what a sender by it costs is all but the check of its payload.
@@ -76,18 +110,17 @@ impl Bench {
         folder
     }
 
-    /// A node with topics of its own on this broker, and limits that a benchmark does not meet.
+    /// A node with topics of its own on these brokers, and limits that a benchmark does not meet.
     fn node(&self, name: &str, fail_point: Option<&str>) -> Node {
         let mut home = Home::new();
         home.serve_grpc();
         home.set("ledger", "kind", "kafka");
         home.set("ledger", "name", name);
-        home.set("kafka", "bootstrap", vec![self.cluster.bootstrap()]);
-        for (setting, value) in [("replication", 1), ("min_insync", 1)] {
-            home.set("kafka", setting, value);
-        }
-        // As the floor's topic: what our part costs shows best where the brokers cost least.
-        home.set("kafka", "sync_each_write", false);
+        home.set("kafka", "bootstrap", addresses(&self.cluster));
+        home.set("kafka", "replication", i64::from(self.brokers.count));
+        home.set("kafka", "min_insync", i64::from(self.brokers.min_insync));
+        home.set("kafka", "sync_each_write", self.brokers.sync_each_write);
+        home.set("metrics", "listen", "127.0.0.1:0");
         let contracts = [repository("config/contracts"), self.any_contract()];
         let contracts = contracts.map(|folder| folder.to_str().unwrap().to_owned());
         home.set("contracts", "folders", contracts.to_vec());
@@ -110,12 +143,24 @@ impl Bench {
     }
 }
 
+/// With the settings that we ship.
+pub(super) fn measure_as_shipped() {
+    let bench = Bench::start(AS_SHIPPED);
+    println!("\non three Kafka brokers that flush each write, everything on this machine; {BYTES} bytes a message");
+    accepting(&bench, "paused");
+    let node = bench.node("whole", None);
+    projecting(&bench, &node);
+    receiving(&bench, &node);
+}
+
 pub(super) fn measure() {
-    let bench = Bench::start();
-    println!("\non one Kafka broker, everything on this machine; {BYTES} bytes a message");
-    sending(&bench, "paused", Some("inside-projection"));
+    let bench = Bench::start(LEAST);
+    println!("\non one Kafka broker that flushes nothing, everything on this machine; {BYTES} bytes a message");
+    accepting(&bench, "paused");
+    sending(&bench, "sending");
     let node = bench.node("whole", None);
     println!("memory of the node: {} KiB idle", node.status_kb("VmRSS:"));
+    projecting(&bench, &node);
     receiving(&bench, &node);
     latency(&bench, &node);
     steady(&bench, &node);
@@ -147,22 +192,20 @@ const fn load(each: usize) -> Load {
     }
 }
 
+/// A fail point at which a node's projection stands still: what is left is the way to a receipt.
+const PROJECTION_PAUSED: Option<&str> = Some("inside-projection");
+
 /// Sent as fast as it goes, with the projection paused: the accept path alone.
-fn sending(bench: &Bench, name: &str, fail_point: Option<&str>) {
-    let node = bench.node(name, fail_point);
-    let record = vec![7; BYTES];
-    let (mut ours, mut bare, mut unary, mut waiting, mut large) = (vec![], vec![], vec![], vec![], vec![]);
-    let mut unchecked = vec![];
-    let mut costs = vec![];
+fn accepting(bench: &Bench, name: &str) {
+    let node = bench.node(name, PROJECTION_PAUSED);
+    let (mut ours, mut bare, mut unchecked, mut costs) = (vec![], vec![], vec![], vec![]);
     for round in 0..=ROUNDS {
-        let count = STREAMS * EACH;
-        let took = bench.runtime.block_on(bench.floor.produce(&record, count)).unwrap();
-        bare.push(per_second(count, took));
+        bare.push(bench.bare());
         let run = format!("{name}/stream/{round}");
-        let (took, each) = cost(&node, count, || {
+        let (took, each) = cost(&node, COUNT, || {
             bench.runtime.block_on(stream::streams(&node, &run, load(EACH)))
         });
-        ours.push(per_second(count, took));
+        ours.push(per_second(COUNT, took));
         costs.push(each);
         let any = Load {
             contract: ANYTHING,
@@ -170,68 +213,107 @@ fn sending(bench: &Bench, name: &str, fail_point: Option<&str>) {
         };
         let run = format!("{name}/any/{round}");
         let took = bench.runtime.block_on(stream::streams(&node, &run, any));
-        unchecked.push(per_second(count, took));
-        let took = bench
-            .runtime
-            .block_on(bench.floor.produce_and_wait(&record, CALLERS, CALLS))
-            .unwrap();
-        waiting.push(per_second(CALLERS * CALLS, took));
-        let run = format!("{name}/unary/{round}");
-        let took = bench
-            .runtime
-            .block_on(stream::callers(&node, &run, CALLERS, CALLS, BYTES));
-        unary.push(per_second(CALLERS * CALLS, took));
-        let run = format!("{name}/large/{round}");
-        let large_load = Load {
-            bytes: LARGE_BYTES,
-            ..load(250)
-        };
-        let took = bench.runtime.block_on(stream::streams(&node, &run, large_load));
-        large.push(per_second(STREAMS * 250, took));
+        unchecked.push(per_second(COUNT, took));
     }
-    let all = bench
-        .runtime
-        .block_on(bench.floor.produce(&vec![7; LARGE_BYTES], STREAMS * 250))
-        .unwrap();
     tell(
         "streamed publish, projection paused: /s",
         &ours[1..],
         "bare produce",
         &bare[1..],
     );
+    tell_cost(&costs);
     tell(
         "the same by the contract of documents: /s",
         &ours[1..],
         "by one that takes any JSON",
         &unchecked[1..],
     );
+}
+
+/// The same until the last one is projected: it can be listed, searched and traced.
+fn projecting(bench: &Bench, node: &Node) {
+    let (mut accepted, mut ours, mut bare, mut costs) = (vec![], vec![], vec![], vec![]);
+    for round in 0..=ROUNDS {
+        bare.push(bench.bare());
+        let (run, end) = (format!("project/{round}"), projected(node) + COUNT);
+        let (took, each) = cost(node, COUNT, || {
+            let start = Instant::now();
+            let took = bench.runtime.block_on(stream::streams(node, &run, load(EACH)));
+            accepted.push(per_second(COUNT, took));
+            while projected(node) < end {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            start.elapsed()
+        });
+        ours.push(per_second(COUNT, took));
+        costs.push(each);
+    }
+    tell(
+        "streamed publish beside its projection: /s",
+        &accepted[1..],
+        "bare produce",
+        &bare[1..],
+    );
+    tell(
+        "streamed publish to projected: /s",
+        &ours[1..],
+        "bare produce",
+        &bare[1..],
+    );
+    tell_cost(&costs);
+}
+
+/// How many messages are projected.
+fn projected(node: &Node) -> usize {
+    let (_, metrics) = http_get(&node.metrics(), "/metrics");
+    let name = r#"lgsp_messages{state="accepted"} "#;
+    let count = metrics.lines().find_map(|line| line.strip_prefix(name));
+    count.unwrap().parse().unwrap()
+}
+
+/// Single calls and large messages, with the projection paused.
+fn sending(bench: &Bench, name: &str) {
+    let node = bench.node(name, PROJECTION_PAUSED);
+    let (record, large_record) = (vec![7; BYTES], vec![7; LARGE_BYTES]);
+    let (mut unary, mut waiting, mut large, mut large_bare) = (vec![], vec![], vec![], vec![]);
+    for round in 0..=ROUNDS {
+        let calling = bench.floor.produce_and_wait(&record, CALLERS, CALLS);
+        let took = bench.runtime.block_on(calling).unwrap();
+        waiting.push(per_second(CALLERS * CALLS, took));
+        let run = format!("{name}/unary/{round}");
+        let calling = stream::callers(&node, &run, CALLERS, CALLS, BYTES);
+        unary.push(per_second(CALLERS * CALLS, bench.runtime.block_on(calling)));
+        let producing = bench.floor.produce(&large_record, STREAMS * LARGE_EACH);
+        let took = bench.runtime.block_on(producing).unwrap();
+        large_bare.push(per_second(STREAMS * LARGE_EACH, took));
+        let run = format!("{name}/large/{round}");
+        let large_load = Load {
+            bytes: LARGE_BYTES,
+            ..load(LARGE_EACH)
+        };
+        let took = bench.runtime.block_on(stream::streams(&node, &run, large_load));
+        large.push(per_second(STREAMS * LARGE_EACH, took));
+    }
     tell(
         "unary publish, 64 callers: /s",
         &unary[1..],
         "bare, 64 that wait",
         &waiting[1..],
     );
-    println!(
-        "  of it the node's processor time: {:.0} us a message",
-        spread(&costs[1..]).0
-    );
-    let large_bare = [per_second(STREAMS * 250, all)];
     tell(
         "streamed publish of 100 KB: /s",
         &large[1..],
         "bare produce",
-        &large_bare,
+        &large_bare[1..],
     );
 }
 
-/// The same with the projection and a receiver that keep up, all on the same cores.
+/// The same with a receiver that keeps up.
 fn receiving(bench: &Bench, node: &Node) {
-    let record = vec![7; BYTES];
     let (mut ours, mut bare, mut costs) = (vec![], vec![], vec![]);
     for round in 0..=ROUNDS {
-        let count = STREAMS * EACH / 4;
-        let took = bench.runtime.block_on(bench.floor.produce(&record, count)).unwrap();
-        bare.push(per_second(count, took));
+        let count = COUNT / 4;
+        bare.push(bench.bare());
         let exchanging = async {
             let start = Instant::now();
             let mut receiver = Receiver::open(node, start).await;
@@ -250,10 +332,7 @@ fn receiving(bench: &Bench, node: &Node) {
         "bare produce",
         &bare[1..],
     );
-    println!(
-        "  of it the node's processor time: {:.0} us a message",
-        spread(&costs[1..]).0
-    );
+    tell_cost(&costs);
 }
 
 fn latency(bench: &Bench, node: &Node) {
@@ -303,12 +382,23 @@ fn steady(bench: &Bench, node: &Node) {
     );
 }
 
+fn tell_cost(costs: &[f64]) {
+    println!(
+        "  of it the node's processor time: {:.0} us a message",
+        spread(&costs[1..]).0
+    );
+}
+
+fn addresses(cluster: &Cluster) -> Vec<String> {
+    cluster.bootstrap().split(',').map(String::from).collect()
+}
+
 fn settings(cluster: &Cluster) -> Settings {
     Settings {
-        bootstrap: vec![cluster.bootstrap()],
+        bootstrap: addresses(cluster),
         tls: None,
         plaintext_beyond_loopback: false,
-        linger: Duration::from_millis(2),
+        linger: Duration::from_millis(5),
         request_timeout: Duration::from_secs(8),
         socket_timeout: Duration::from_secs(12),
         message_timeout: Duration::from_secs(20),

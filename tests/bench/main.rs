@@ -137,6 +137,11 @@ fn what_the_platform_costs() {
 }
 
 #[test]
+fn what_grpc_and_kafka_cost_as_shipped() {
+    kafka::measure_as_shipped();
+}
+
+#[test]
 fn what_grpc_and_kafka_cost() {
     kafka::measure();
 }

@@ -59,35 +59,38 @@ pub(super) struct Load {
     pub(super) to: &'static str,
 }
 
-/// Sends it, until the last answer.
+/// Sends it, until the last answer. What is sent was written before the first is sent: who produces bare writes nothing.
 pub(super) async fn streams(node: &Node, run: &str, load: Load) -> Duration {
     let clients = join_all((0..load.streams).map(|_| node.exchange(SENDER))).await;
+    let streams: Vec<_> = (0..load.streams)
+        .map(|stream| requests(&format!("{run}/{stream}"), load))
+        .collect();
     let start = Instant::now();
-    let sending = clients.into_iter().enumerate().map(|(stream, client)| {
-        let run = run.to_owned();
-        tokio::spawn(send_stream(client, format!("{run}/{stream}"), load, start))
-    });
+    let sending = clients.into_iter().zip(streams);
+    let sending = sending.map(|(client, requests)| tokio::spawn(send_stream(client, requests)));
     for sent in join_all(sending).await {
         sent.unwrap();
     }
     start.elapsed()
 }
 
-async fn send_stream(mut client: ExchangeClient<Link>, run: String, load: Load, start: Instant) {
-    let (contract, to, bytes) = (load.contract.to_owned(), load.to.to_owned(), load.bytes);
-    let messages = (0..load.each).map(move |number| v1::PublishStreamRequest {
-        message: Some(v1::Message {
-            contract: contract.clone(),
-            to: vec![to.clone()],
-            ..message(format!("{run}/{number}"), bytes, start)
-        }),
-    });
-    let mut answers = client
-        .publish_stream(stream::iter(messages))
-        .await
-        .unwrap()
-        .into_inner();
-    for _ in 0..load.each {
+/// What goes in one stream.
+fn requests(run: &str, load: Load) -> Vec<v1::PublishStreamRequest> {
+    let start = Instant::now();
+    let request = |number| {
+        let mut message = message(format!("{run}/{number}"), load.bytes, start);
+        load.contract.clone_into(&mut message.contract);
+        message.to = vec![load.to.to_owned()];
+        v1::PublishStreamRequest { message: Some(message) }
+    };
+    (0..load.each).map(request).collect()
+}
+
+async fn send_stream(mut client: ExchangeClient<Link>, requests: Vec<v1::PublishStreamRequest>) {
+    let count = requests.len();
+    let sending = client.publish_stream(stream::iter(requests));
+    let mut answers = sending.await.unwrap().into_inner();
+    for _ in 0..count {
         let answer = answers.message().await.unwrap().unwrap();
         assert!(matches!(answer.outcome, Some(Answer::Receipt(_))), "{answer:?}");
     }

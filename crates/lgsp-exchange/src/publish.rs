@@ -11,6 +11,7 @@ use lgsp_types::{
 };
 use tokio::time::timeout;
 
+use crate::control::Ruling;
 use crate::scribe::{Inscribed, WriteError};
 use crate::spine::{Spine, unavailable};
 use crate::valid::{Unfit, Valid};
@@ -38,19 +39,7 @@ impl Spine {
         }
         self.sealed_in_time()?;
         let ruling = self.rules.current();
-        let now = self.scribe.now();
-        let judged = bounded(publish)
-            .and_then(|publish| of_known_contract(&ruling.contracts, publish))
-            .and_then(|publish| ruling.registry.authorise(&caller.system, publish, now));
-        let judged = match judged {
-            Ok(authorised) => {
-                self.payloads
-                    .check(&ruling.contracts, authorised, now.day_in_vietnam())
-                    .await
-            }
-            Err(refusals) => Err(Unfit::Refused(refusals)),
-        };
-        let valid = match judged {
+        let valid = match self.judge(caller, &ruling, publish).await {
             Ok(valid) => valid,
             Err(Unfit::Refused(refusals)) => return Err(self.refuse(caller, &identity.request_tag, refusals).await),
             Err(Unfit::Unavailable(unavailable)) => return Err(unavailable.into()),
@@ -76,6 +65,17 @@ impl Spine {
             Err(WriteError::Busy | WriteError::Full) => Err(PublishError::Busy),
             Err(WriteError::Unknown) => Err(PublishError::Unknown),
         }
+    }
+
+    /// May it be sent now, and does its payload fit?
+    async fn judge(&self, caller: &Caller, ruling: &Ruling, publish: Publish) -> Result<Valid, Unfit> {
+        let now = self.scribe.now();
+        let authorised = bounded(publish)
+            .and_then(|publish| of_known_contract(&ruling.contracts, publish))
+            .and_then(|publish| ruling.registry.authorise(&caller.system, publish, now))
+            .map_err(Unfit::Refused)?;
+        let checked = self.payloads.check(&ruling.contracts, authorised, now.day_in_vietnam());
+        checked.await
     }
 
     fn identify(&self, caller: &Caller, publish: &Publish) -> Identity {

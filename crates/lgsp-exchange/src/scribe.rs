@@ -10,6 +10,7 @@ use lgsp_ledger::{Append, Ledger, Refusal, Tenure};
 use lgsp_types::{Clock, Digest, Fact, Node, SpanId, SystemId, UnixMs};
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::yield_now;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -145,6 +146,13 @@ async fn sign_groups(key: Arc<NoteKey>, mut outlet: mpsc::Receiver<Waiting>, sto
         tokio::select! {
             () = stop.cancelled() => return,
             taken = outlet.recv_many(&mut group, GROUP_MAX) => if taken == 0 { return },
+        }
+        // Whoever is ready to write goes first: a signature costs as much for one as for all of them.
+        yield_now().await;
+        while group.len() < GROUP_MAX
+            && let Ok(next) = outlet.try_recv()
+        {
+            group.push(next);
         }
         let (leaves, answers): (Vec<_>, Vec<_>) = group
             .drain(..)

@@ -24,7 +24,7 @@ const REPORT: &str = "AVReport";
 
 /// V4. What is of another type than text is the schema's matter.
 pub(super) fn filled(payload: &Value) -> Vec<Broken> {
-    let empty = BORNE.iter().filter(|path| match payload.pointer(path) {
+    let empty = BORNE.iter().filter(|path| match at(payload, path) {
         None | Some(Value::Null) => true,
         Some(Value::String(text)) => text.trim().is_empty() || text.trim().eq_ignore_ascii_case("N/A"),
         Some(_) => false,
@@ -35,7 +35,7 @@ pub(super) fn filled(payload: &Value) -> Vec<Broken> {
 /// V5. What is no date is the schema's matter.
 pub(super) fn not_ahead(payload: &Value, today: DocumentDate) -> Vec<Broken> {
     let day = |path: &str| {
-        let text = payload.pointer(path)?.as_str()?;
+        let text = at(payload, path)?.as_str()?;
         DocumentDate::parse_iso(text.get(..10)?).ok()
     };
     let ahead = HAPPENED
@@ -71,6 +71,11 @@ pub(super) fn antivirus_report(payload: &Value) -> Vec<Broken> {
     } else {
         Vec::new()
     }
+}
+
+/// As [`Value::pointer`] for the paths above, which have neither indexes nor escapes: each message is asked for all of them.
+fn at<'a>(payload: &'a Value, path: &str) -> Option<&'a Value> {
+    path.split('/').skip(1).try_fold(payload, |value, name| value.get(name))
 }
 
 /// Does the packet that came have an element of one of these local names? An element is `[name, [attribute, …], child, …]`.

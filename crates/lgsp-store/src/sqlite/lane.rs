@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rusqlite::Connection;
 use tokio::sync::oneshot;
-use tokio::task::spawn_blocking;
+use tokio::task::{spawn_blocking, yield_now};
 
 use super::pool::{Access, Pool};
 use crate::store::StoreError;
@@ -60,7 +60,11 @@ impl Lane {
         if self.put(put) {
             let lane = Arc::clone(self);
             // Not awaited: others are answered by it, even if this caller leaves.
-            drop(spawn_blocking(move || lane.answer_all()));
+            drop(tokio::spawn(async move {
+                // Whoever is about to ask goes first: a thread's turn costs as much for one question as for many.
+                yield_now().await;
+                drop(spawn_blocking(move || lane.answer_all()));
+            }));
         }
         let broke_off = |_| StoreError::Unavailable {
             source: "the question was not answered".into(),
