@@ -148,9 +148,8 @@ pub(super) fn measure_as_shipped() {
     let bench = Bench::start(AS_SHIPPED);
     println!("\non three Kafka brokers that flush each write, everything on this machine; {BYTES} bytes a message");
     accepting(&bench, "paused");
-    let node = bench.node("whole", None);
-    projecting(&bench, &node);
-    receiving(&bench, &node);
+    projecting(&bench, "projected");
+    receiving(&bench, &bench.node("whole", None));
 }
 
 pub(super) fn measure() {
@@ -158,9 +157,9 @@ pub(super) fn measure() {
     println!("\non one Kafka broker that flushes nothing, everything on this machine; {BYTES} bytes a message");
     accepting(&bench, "paused");
     sending(&bench, "sending");
+    projecting(&bench, "projected");
     let node = bench.node("whole", None);
     println!("memory of the node: {} KiB idle", node.status_kb("VmRSS:"));
-    projecting(&bench, &node);
     receiving(&bench, &node);
     latency(&bench, &node);
     steady(&bench, &node);
@@ -231,16 +230,17 @@ fn accepting(bench: &Bench, name: &str) {
 }
 
 /// The same until the last one is projected: it can be listed, searched and traced.
-fn projecting(bench: &Bench, node: &Node) {
+fn projecting(bench: &Bench, name: &str) {
+    let node = bench.node(name, None);
     let (mut accepted, mut ours, mut bare, mut costs) = (vec![], vec![], vec![], vec![]);
     for round in 0..=ROUNDS {
         bare.push(bench.bare());
-        let (run, end) = (format!("project/{round}"), projected(node) + COUNT);
-        let (took, each) = cost(node, COUNT, || {
+        let (run, end) = (format!("{name}/{round}"), projected(&node) + COUNT);
+        let (took, each) = cost(&node, COUNT, || {
             let start = Instant::now();
-            let took = bench.runtime.block_on(stream::streams(node, &run, load(EACH)));
+            let took = bench.runtime.block_on(stream::streams(&node, &run, load(EACH)));
             accepted.push(per_second(COUNT, took));
-            while projected(node) < end {
+            while projected(&node) < end {
                 std::thread::sleep(Duration::from_millis(5));
             }
             start.elapsed()

@@ -227,7 +227,7 @@ impl Ledger for Kafka {
         if self.ends.is_cut() {
             return Append::Refused(Refusal::NotReady);
         }
-        let append = self.writer.append(partition, &record).await;
+        let append = self.writer.append(partition, record).await;
         let Append::Appended(appended) = append else {
             return append;
         };

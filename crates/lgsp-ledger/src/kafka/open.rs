@@ -269,7 +269,7 @@ fn join(
         .map_err(OpenError::client)?;
     let assignment = reader::assignment(&manifest.name, places).map_err(OpenError::client)?;
     consumer.assign(&assignment).map_err(OpenError::client)?;
-    let writer = Arc::new(Writer::new(&manifest.name, settings).map_err(OpenError::client)?);
+    let writer = Arc::new(Writer::new(&manifest.name, manifest.partitions, settings).map_err(OpenError::client)?);
     let reader = Arc::new(reader);
     let follower = Follower {
         tail: Arc::clone(&tail),

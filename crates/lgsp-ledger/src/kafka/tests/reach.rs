@@ -118,16 +118,16 @@ async fn an_unusable_certificate_is_said_before_anything_is_sent() {
 async fn a_lost_producer_answers_unknown_and_a_new_one_takes_its_place() {
     let mock = MockCluster::new(1).unwrap();
     mock.create_topic("t", 1, 1).unwrap();
-    let writer = Arc::new(Writer::new("t", &settings(&mock.bootstrap_servers())).unwrap());
-    let sound = writer.append(0, b"one").await;
+    let writer = Arc::new(Writer::new("t", 1, &settings(&mock.bootstrap_servers())).unwrap());
+    let sound = writer.append(0, Bytes::from_static(b"one")).await;
     assert_ne!(sound, Append::Refused(Refusal::NotReady));
     let broken = rdkafka::types::RDKafkaRespErr::RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER;
     mock.request_errors(RDKafkaApiKey::Produce, &[broken]);
-    assert_eq!(writer.append(0, b"two").await, Append::Unknown);
+    assert_eq!(writer.append(0, Bytes::from_static(b"two")).await, Append::Unknown);
     assert_eq!(writer.losses(), 1);
     let refused = timeout(Duration::from_secs(30), async {
         let mut refused = 0;
-        while writer.append(0, b"three").await == Append::Refused(Refusal::NotReady) {
+        while writer.append(0, Bytes::from_static(b"three")).await == Append::Refused(Refusal::NotReady) {
             refused += 1;
             tokio::task::yield_now().await;
         }
@@ -135,5 +135,8 @@ async fn a_lost_producer_answers_unknown_and_a_new_one_takes_its_place() {
     });
     assert!(refused.await.is_ok(), "no new producer");
     writer.close();
-    assert_eq!(writer.append(0, b"four").await, Append::Refused(Refusal::NotReady));
+    assert_eq!(
+        writer.append(0, Bytes::from_static(b"four")).await,
+        Append::Refused(Refusal::NotReady)
+    );
 }
