@@ -4,7 +4,10 @@
 //! one writes few large requests, each of which costs every broker a flush. The library would do alike, but busily: once five
 //! messages of a partition are under way, its thread spins for as long as others wait behind them.
 
+use std::collections::VecDeque;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Waker};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -13,24 +16,30 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::Timestamp;
 use rdkafka::producer::future_producer::Delivery;
 use rdkafka::producer::{DeliveryFuture, FutureProducer, FutureRecord, Producer as _};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
-use tokio::task::spawn_blocking;
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::task::{spawn_blocking, yield_now};
+use tokio::time::timeout;
 use tracing::{error, warn};
 
 use super::client::{self, Told};
 use super::settings::Settings;
 use crate::ledger::{Append, Appended, Refusal};
 
-/// Most records of a group.
-const GROUP_RECORDS_MAX: usize = 1_000;
+/// Most records of a group, and bytes after which it takes no more: so that it is one request, which takes up to 1,000,000
+/// bytes, and is with the library before that sends it.
+const GROUP_RECORDS_MAX: usize = 200;
+const GROUP_BYTES_MAX: usize = 640 * 1024;
 /// A producer that is lost more than so often in so long needs a person.
 const LOSSES_MAX: usize = 3;
 const LOSSES_WITHIN: Duration = Duration::from_mins(10);
 
-/// Takes records for partitions; a line for each ends with it.
+/// How long a group keeps the next one waiting. Then all that waits goes at once: brokers that do not answer make nobody wait
+/// longer than the library does.
+const GROUP_PATIENCE: Duration = Duration::from_millis(500);
+
+/// Takes records, each into the line of its partition.
 #[derive(Debug)]
 pub(super) struct Writer {
-    lines: Vec<mpsc::UnboundedSender<Waiting>>,
     records: Arc<Semaphore>,
     kib: Arc<Semaphore>,
     producing: Arc<Producing>,
@@ -58,18 +67,14 @@ impl Answer {
 }
 
 impl Writer {
-    /// Call it within the runtime on which the lines shall run.
+    /// Call it within the runtime on which the lines shall run, until the close.
     pub(super) fn new(topic: &str, partitions: u32, settings: &Settings) -> Result<Self, KafkaError> {
-        let producing = Arc::new(Producing::new(topic, settings)?);
-        let line = |partition| {
-            // Bounded by what may wait in all.
-            let (line, waiting) = mpsc::unbounded_channel();
-            tokio::spawn(run(Arc::clone(&producing), partition, waiting));
-            line
-        };
+        let producing = Arc::new(Producing::new(topic, partitions, settings)?);
+        for partition in 0..producing.lines.len() {
+            tokio::spawn(Arc::clone(&producing).follow(partition));
+        }
         let permits = |number: u32| Arc::new(Semaphore::new(number as usize));
         Ok(Self {
-            lines: (0..partitions).map(line).collect(),
             records: permits(settings.queue_records_max),
             kib: permits(settings.queue_kib_max),
             producing,
@@ -78,16 +83,13 @@ impl Writer {
 
     /// Puts a record into its line at once, so that order is that of the calls; then waits for its report.
     pub(super) async fn append(&self, partition: u32, record: Bytes) -> Append {
-        let Some(line) = self.lines.get(partition as usize) else {
-            return Append::Refused(Refusal::NoSuchPartition);
-        };
         let Some(room) = self.room(record.len()) else {
             return Append::Refused(Refusal::NotReady);
         };
         let (tell, told) = oneshot::channel();
         let answer = Answer { tell, _room: room };
-        if line.send(Waiting { record, answer }).is_err() {
-            return Append::Refused(Refusal::NotReady);
+        if let Err(refusal) = self.producing.take(partition as usize, Waiting { record, answer }) {
+            return Append::Refused(refusal);
         }
         // The line broke off: it may have gone.
         told.await.unwrap_or(Append::Unknown)
@@ -113,18 +115,6 @@ impl Writer {
     }
 }
 
-/// Hands the records of one partition over, group by group, until its writer is gone.
-async fn run(producing: Arc<Producing>, partition: u32, mut waiting: mpsc::UnboundedReceiver<Waiting>) {
-    let Ok(partition) = i32::try_from(partition) else {
-        return;
-    };
-    let mut group = Vec::new();
-    while waiting.recv_many(&mut group, GROUP_RECORDS_MAX).await > 0 {
-        let queued = producing.hand_over(partition, group.drain(..));
-        producing.answer(partition, queued).await;
-    }
-}
-
 /// Records that the library has, and by which producer.
 struct Queued {
     records: Vec<(DeliveryFuture, Answer)>,
@@ -136,15 +126,36 @@ struct Producing {
     topic: String,
     config: ClientConfig,
     flush_max: Duration,
+    /// Something came into the line of this partition, or it is closed.
+    lines: Vec<Notify>,
     state: Mutex<State>,
 }
 
 struct State {
+    /// What waits, by partition.
+    waiting: Vec<VecDeque<Waiting>>,
     producer: Option<FutureProducer<Told>>,
     /// Counts the producers, so that each is replaced once.
     nth: u64,
     losses: Vec<Instant>,
     closed: bool,
+}
+
+impl State {
+    /// The next of this line, for one request if `capped`.
+    fn group(&mut self, partition: usize, capped: bool) -> Vec<Waiting> {
+        let Some(line) = self.waiting.get_mut(partition) else {
+            return Vec::new();
+        };
+        let mut bytes = 0;
+        let fitting = line.iter().take(GROUP_RECORDS_MAX).take_while(|waiting| {
+            let first_or_room = bytes < GROUP_BYTES_MAX;
+            bytes += waiting.record.len();
+            first_or_room
+        });
+        let count = if capped { fitting.count() } else { line.len() };
+        line.drain(..count).collect()
+    }
 }
 
 impl std::fmt::Debug for State {
@@ -154,14 +165,16 @@ impl std::fmt::Debug for State {
 }
 
 impl Producing {
-    fn new(topic: &str, settings: &Settings) -> Result<Self, KafkaError> {
+    fn new(topic: &str, partitions: u32, settings: &Settings) -> Result<Self, KafkaError> {
         let config = client::producer(settings);
         let producer = config.create_with_context(Told)?;
         Ok(Self {
             topic: topic.to_owned(),
             config,
             flush_max: settings.message_timeout,
+            lines: (0..partitions).map(|_| Notify::new()).collect(),
             state: Mutex::new(State {
+                waiting: (0..partitions).map(|_| VecDeque::new()).collect(),
                 producer: Some(producer),
                 nth: 0,
                 losses: Vec::new(),
@@ -170,31 +183,79 @@ impl Producing {
         })
     }
 
-    /// What is not taken into the library's queue is certainly not in the log, and is answered so.
-    fn hand_over(self: &Arc<Self>, partition: i32, group: impl Iterator<Item = Waiting>) -> Queued {
-        let mut records = Vec::new();
-        let mut refused = false;
-        let nth = {
-            let state = self.state();
-            for Waiting { record, answer } in group {
-                let producer = state.producer.as_ref().ok_or(Refusal::NotReady);
-                match producer.and_then(|producer| self.queue(producer, partition, &record)) {
-                    Ok(report) => records.push((report, answer)),
-                    Err(refusal) => {
-                        refused = true;
-                        answer.give(Append::Refused(refusal));
-                    }
-                }
-            }
-            state.nth
-        };
-        if refused {
-            self.replace_if_lost(nth);
+    fn take(&self, partition: usize, waiting: Waiting) -> Result<(), Refusal> {
+        let came = self.lines.get(partition).ok_or(Refusal::NoSuchPartition)?;
+        let mut state = self.state();
+        if state.producer.is_none() {
+            return Err(Refusal::NotReady);
         }
-        Queued { records, nth }
+        let line = state.waiting.get_mut(partition).ok_or(Refusal::NoSuchPartition)?;
+        line.push_back(waiting);
+        drop(state);
+        came.notify_one();
+        Ok(())
     }
 
-    fn queue(&self, producer: &FutureProducer<Told>, partition: i32, record: &[u8]) -> Result<DeliveryFuture, Refusal> {
+    /// Hands the records of one partition over, group by group, until the close.
+    async fn follow(self: Arc<Self>, partition: usize) {
+        let Some(came) = self.lines.get(partition) else { return };
+        let mut in_time = true;
+        loop {
+            came.notified().await;
+            // Whoever is ready to write goes first.
+            yield_now().await;
+            while let Some(queued) = self.hand_over(partition, in_time) {
+                let answering = tokio::spawn(Arc::clone(&self).answer(partition, queued));
+                in_time = timeout(GROUP_PATIENCE, answering).await.is_ok();
+            }
+            if self.state().closed {
+                return;
+            }
+        }
+    }
+
+    /// Gives the library the next group, in the order of the line; none: nothing waits. What it does not take is certainly not
+    /// in the log, and is answered so.
+    fn hand_over(self: &Arc<Self>, partition: usize, capped: bool) -> Option<Queued> {
+        let (queued, refused) = {
+            let mut state = self.state();
+            let group = state.group(partition, capped);
+            if group.is_empty() {
+                return None;
+            }
+            self.queue_all(&state, partition, group)
+        };
+        if refused {
+            self.replace_if_lost(queued.nth);
+        }
+        Some(queued)
+    }
+
+    /// True: some were refused.
+    fn queue_all(&self, state: &State, partition: usize, group: Vec<Waiting>) -> (Queued, bool) {
+        let mut records = Vec::with_capacity(group.len());
+        let mut refused = false;
+        for Waiting { record, answer } in group {
+            let producer = state.producer.as_ref().ok_or(Refusal::NotReady);
+            match producer.and_then(|producer| self.queue(producer, partition, &record)) {
+                Ok(report) => records.push((report, answer)),
+                Err(refusal) => {
+                    refused = true;
+                    answer.give(Append::Refused(refusal));
+                }
+            }
+        }
+        let nth = state.nth;
+        (Queued { records, nth }, refused)
+    }
+
+    fn queue(
+        &self,
+        producer: &FutureProducer<Told>,
+        partition: usize,
+        record: &[u8],
+    ) -> Result<DeliveryFuture, Refusal> {
+        let partition = i32::try_from(partition).map_err(|_| Refusal::NoSuchPartition)?;
         let message = FutureRecord::<[u8], [u8]>::to(&self.topic)
             .partition(partition)
             .payload(record);
@@ -210,7 +271,7 @@ impl Producing {
     }
 
     /// Tells each of a group what became of its record: they are reported in their order.
-    async fn answer(self: &Arc<Self>, partition: i32, queued: Queued) {
+    async fn answer(self: Arc<Self>, partition: usize, queued: Queued) {
         for (report, answer) in queued.records {
             answer.give(match report.await {
                 Ok(Ok(delivery)) => appended(&delivery),
@@ -264,12 +325,20 @@ impl Producing {
         }));
     }
 
-    fn close(&self) {
-        let producer = {
+    fn close(self: &Arc<Self>) {
+        let (producer, left) = {
             let mut state = self.state();
             state.closed = true;
-            state.producer.take()
+            // What was taken goes, also where nobody waits for it.
+            let left: Vec<_> = (0..self.lines.len())
+                .map(|partition| {
+                    let group = state.group(partition, false);
+                    (partition, self.queue_all(&state, partition, group).0)
+                })
+                .collect();
+            (state.producer.take(), left)
         };
+        self.lines.iter().for_each(Notify::notify_one);
         let Some(producer) = producer else { return };
         if let Err(error) = producer.flush(self.flush_max) {
             let unflushed = producer.in_flight_count();
@@ -277,6 +346,15 @@ impl Producing {
                 error = &error as &dyn std::error::Error,
                 unflushed, "closed with appends unknown"
             );
+        }
+        drop(producer);
+        // Whoever has no report by now gets none.
+        for (partition, queued) in left {
+            let mut answering = pin!(Arc::clone(self).answer(partition, queued));
+            let answered = answering.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+            if answered.is_pending() {
+                warn!(partition, "closed with appends unknown");
+            }
         }
     }
 
@@ -296,5 +374,48 @@ fn appended(delivery: &Delivery) -> Append {
             })
         }
         _ => Append::Unknown,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_group_is_what_fits_one_request_and_all_that_waits_where_brokers_are_late() {
+        let mut state = State {
+            waiting: vec![VecDeque::new()],
+            producer: None,
+            nth: 0,
+            losses: Vec::new(),
+            closed: false,
+        };
+        let room = Arc::new(Semaphore::new(10_000));
+        let waiting = |bytes| {
+            let permit = || Arc::clone(&room).try_acquire_owned().unwrap();
+            let (tell, _) = oneshot::channel();
+            let answer = Answer {
+                tell,
+                _room: [permit(), permit()],
+            };
+            let record = Bytes::from(vec![0; bytes]);
+            Waiting { record, answer }
+        };
+        // Bytes of each record, how many there are, and the groups that they go in.
+        let cases: [(usize, usize, &[usize]); 4] = [
+            (2_000, 450, &[200, 200, 50]),
+            (100_000, 15, &[7, 7, 1]),
+            (GROUP_BYTES_MAX, 2, &[1, 1]),
+            (0, 1, &[1]),
+        ];
+        for (bytes, count, groups) in cases {
+            state.waiting[0].extend((0..count).map(|_| waiting(bytes)));
+            let taken: Vec<_> = groups.iter().map(|_| state.group(0, true).len()).collect();
+            assert_eq!(taken, groups, "{count} records of {bytes} bytes");
+            assert!(state.group(0, true).is_empty());
+            state.waiting[0].extend((0..count).map(|_| waiting(bytes)));
+            assert_eq!(state.group(0, false).len(), count);
+        }
+        assert!(state.group(1, false).is_empty());
     }
 }
