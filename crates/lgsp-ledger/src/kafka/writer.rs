@@ -19,6 +19,7 @@ use rdkafka::producer::{DeliveryFuture, FutureProducer, FutureRecord, Producer a
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::task::{spawn_blocking, yield_now};
 use tokio::time::timeout;
+use tokio_util::task::TaskTracker;
 use tracing::{error, warn};
 
 use super::client::{self, Told};
@@ -71,7 +72,7 @@ impl Writer {
     pub(super) fn new(topic: &str, partitions: u32, settings: &Settings) -> Result<Self, KafkaError> {
         let producing = Arc::new(Producing::new(topic, partitions, settings)?);
         for partition in 0..producing.lines.len() {
-            tokio::spawn(Arc::clone(&producing).follow(partition));
+            producing.tasks.spawn(Arc::clone(&producing).follow(partition));
         }
         let permits = |number: u32| Arc::new(Semaphore::new(number as usize));
         Ok(Self {
@@ -128,6 +129,7 @@ struct Producing {
     flush_max: Duration,
     /// Something came into the line of this partition, or it is closed.
     lines: Vec<Notify>,
+    tasks: TaskTracker,
     state: Mutex<State>,
 }
 
@@ -173,6 +175,7 @@ impl Producing {
             config,
             flush_max: settings.message_timeout,
             lines: (0..partitions).map(|_| Notify::new()).collect(),
+            tasks: TaskTracker::new(),
             state: Mutex::new(State {
                 waiting: (0..partitions).map(|_| VecDeque::new()).collect(),
                 producer: Some(producer),
@@ -205,7 +208,7 @@ impl Producing {
             // Whoever is ready to write goes first.
             yield_now().await;
             while let Some(queued) = self.hand_over(partition, in_time) {
-                let answering = tokio::spawn(Arc::clone(&self).answer(partition, queued));
+                let answering = self.tasks.spawn(Arc::clone(&self).answer(partition, queued));
                 in_time = timeout(GROUP_PATIENCE, answering).await.is_ok();
             }
             if self.state().closed {

@@ -7,8 +7,9 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rusqlite::Connection;
+use tokio::runtime::Handle;
 use tokio::sync::oneshot;
-use tokio::task::{spawn_blocking, yield_now};
+use tokio::task::yield_now;
 
 use super::pool::{Access, Pool};
 use crate::store::StoreError;
@@ -24,6 +25,19 @@ type Question = Box<dyn FnOnce(Result<&Connection, &StoreError>) -> bool + Send>
 pub(super) struct Lane {
     connection: Pool,
     waiting: Mutex<Waiting>,
+}
+
+/// Somebody is to answer, and does as soon as this is dropped.
+struct Begun(Arc<Lane>);
+
+impl Drop for Begun {
+    fn drop(&mut self) {
+        let lane = Arc::clone(&self.0);
+        // Without a runtime nobody waits any more.
+        if let Ok(runtime) = Handle::try_current() {
+            drop(runtime.spawn_blocking(move || lane.answer_all()));
+        }
+    }
 }
 
 /// Questions in the order they came, and whether somebody answers them.
@@ -58,13 +72,11 @@ impl Lane {
             sound
         });
         if self.put(put) {
-            let lane = Arc::clone(self);
-            // Not awaited: others are answered by it, even if this caller leaves.
-            drop(tokio::spawn(async move {
-                // Whoever is about to ask goes first: a thread's turn costs as much for one question as for many.
-                yield_now().await;
-                drop(spawn_blocking(move || lane.answer_all()));
-            }));
+            // Others are answered by it, even if this caller leaves.
+            let begun = Begun(Arc::clone(self));
+            // Whoever is about to ask goes first: a thread's turn costs as much for one question as for many.
+            yield_now().await;
+            drop(begun);
         }
         let broke_off = |_| StoreError::Unavailable {
             source: "the question was not answered".into(),
