@@ -19,13 +19,8 @@ mod traces;
 use std::process::ExitCode;
 
 use clap::Parser;
-use mimalloc::MiMalloc;
 
 use commands::Command;
-
-/// Most of what a node allocates is small, and given back on another thread than it was taken on.
-#[global_allocator]
-static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// The data-exchange platform of a province (LGSP): connects its information systems, and proves what happened.
 #[derive(Debug, Parser)]
