@@ -9,10 +9,9 @@ use lgsp_adapters::webhook::simulator::{Manner, Receiver};
 use tokio::runtime::Runtime;
 
 use super::stream::{self, DOCUMENT, Load};
-use super::support::{Home, Node, data};
+use super::support::{Home, Node, WEBHOOK_SECRET as SECRET};
 use super::tell;
 
-const SECRET: &str = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
 const RECEIVER: &str = "H62.94";
 const ROUNDS: usize = 3;
 const EACH: usize = 1_000;
@@ -22,40 +21,13 @@ const BYTES: usize = 2048;
 const AT_ONCE: usize = 16;
 const PATIENCE: Duration = Duration::from_secs(120);
 
-const REGISTRY: &str = r#"
-format = 1
-[[agency]]
-id = "test.so-webhook"
-kind = "department"
-names = ["Sở có dịch vụ HTTP (thử)"]
-codes = ["H62.94"]
-[[system]]
-id = "app.test.94"
-agency = "test.so-webhook"
-speaks_for = ["H62.94"]
-secret_ref = "app.test.94"
-key_id = "k-94"
-[[connector]]
-id = "app-94"
-system = "app.test.94"
-adapter = "webhook"
-mode = "push"
-url = "{url}"
-"#;
-
 fn node(url: &str) -> Node {
     let mut home = Home::new();
     home.serve_grpc();
-    home.add_secret("app.test.94", SECRET);
-    home.set("webhook", "plain_hosts", vec!["127.0.0.1"]);
-    home.set("webhook", "networks", vec!["127.0.0.0/8"]);
+    home.add_webhook(url, "");
     for setting in ["calls_per_second", "calls_burst"] {
         home.set("grpc", setting, 1_000_000);
     }
-    let file = home.root().join("webhook.toml");
-    std::fs::write(&file, REGISTRY.replace("{url}", url)).unwrap();
-    let files = [data("registry/test.toml"), file].map(|path| path.to_str().unwrap().to_owned());
-    home.set("registry", "files", files.to_vec());
     Node::start(home)
 }
 

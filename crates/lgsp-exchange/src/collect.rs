@@ -6,9 +6,9 @@ use futures_util::stream;
 use lgsp_registry::Reception;
 use lgsp_store::{DeliveryRow, failpoint};
 use lgsp_types::{
-    AcknowledgeError, Acknowledged, Actor, Arrivals, Caller, Delivery, DeliveryId, DeliveryState, Evidence, Fact,
-    FetchError, Fetched, Kind, MsgId, OpenDelivery, OpenQuery, Outcome, Receiver, Rules, SentDelivery, SentMessage,
-    TraceId, Traceparent, Unavailable, What,
+    AcknowledgeError, Acknowledged, Actor, AdapterId, Arrivals, Caller, Delivery, DeliveryId, DeliveryState, Evidence,
+    Fact, FetchError, Fetched, Kind, MsgId, OpenDelivery, OpenQuery, Outcome, Receiver, Rules, SentDelivery,
+    SentMessage, SystemId, TraceId, Traceparent, Unavailable, What,
 };
 use tokio::time::timeout;
 use tracing::debug;
@@ -203,11 +203,23 @@ impl Spine {
 
     /// On behalf of a caller, in the trace of its call.
     pub(crate) fn by(&self, caller: &Caller) -> By {
+        let trace_id = Some(caller.trace.trace_id());
+        self.by_system(caller.system.clone(), caller.adapter.clone(), trace_id)
+    }
+
+    /// On behalf of a system, through this adapter.
+    pub(crate) fn by_system(&self, system: SystemId, adapter: AdapterId, trace_id: Option<TraceId>) -> By {
         let ruling = self.rules.current();
         By {
-            actor: self.actor(caller, ruling.registry.agency_of(&caller.system)),
+            actor: Actor {
+                agency: ruling.registry.agency_of(&system),
+                system,
+                adapter,
+                spki: None,
+                officer: None,
+            },
             rules: ruling.rules,
-            trace_id: Some(caller.trace.trace_id()),
+            trace_id,
         }
     }
 

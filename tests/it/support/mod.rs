@@ -13,6 +13,7 @@ mod node;
 mod outside;
 mod program;
 mod python;
+mod webhook;
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -28,6 +29,7 @@ pub(crate) use node::Node;
 pub(crate) use outside::facade_outside;
 pub(crate) use program::{Ended, run, run_into, to_lgsp};
 pub(crate) use python::python;
+pub(crate) use webhook::{WEBHOOK_SECRET, WEBHOOK_SYSTEM};
 
 /// Status code and body of one GET, spoken by hand; `address` is a host and a port.
 pub(crate) fn http_get(address: &str, path: &str) -> (u16, String) {

@@ -1,14 +1,12 @@
 //! A node, and a department whose HTTP service it calls.
 
-use std::fs;
 use std::time::{Duration, Instant};
 
 use lgsp_adapters::edxml_vxp::client::builder::DocumentPacket;
 
-use crate::support::{Department, Home, INFORMATION, Node, data, written};
-
-pub(crate) const SECRET: &str = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
-pub(super) const SYSTEM: &str = "app.test.94";
+pub(crate) use crate::support::WEBHOOK_SECRET as SECRET;
+pub(super) use crate::support::WEBHOOK_SYSTEM as SYSTEM;
+use crate::support::{Department, Home, INFORMATION, Node, written};
 
 /// The department; its software takes no packets.
 pub(super) const APP: Department = Department {
@@ -18,50 +16,21 @@ pub(super) const APP: Department = Department {
     secret: SECRET,
 };
 
-const REGISTRY: &str = r#"
-format = 1
-[[agency]]
-id = "test.so-webhook"
-kind = "department"
-names = ["Sở có dịch vụ HTTP (thử)"]
-codes = ["H62.94"]
-[[system]]
-id = "app.test.94"
-agency = "test.so-webhook"
-speaks_for = ["H62.94"]
-secret_ref = "app.test.94"
-key_id = "k-94"
-[[connector]]
-id = "app-94"
-system = "app.test.94"
-adapter = "webhook"
-mode = "push"
-retry_waits_ms = [0, 20, 20, 20, 20, 20, 20, 20, 20, 20, 20, 20, 20, 20]
-url = "{url}"
-"#;
-
 /// Settings for a node that may call receivers of this machine, without TLS.
 pub(crate) fn home(url: &str) -> Home {
-    home_with(&REGISTRY.replace("{url}", url))
+    home_with(url, &[0, 20, 20, 20, 20, 20, 20, 20, 20, 20, 20, 20, 20, 20])
 }
 
 /// The same; a try that fails is the last one.
 pub(super) fn home_that_tries_once(url: &str) -> Home {
-    let waits = "retry_waits_ms = [0, 20, 20, 20, 20, 20, 20, 20, 20, 20, 20, 20, 20, 20]";
-    home_with(&REGISTRY.replace(waits, "retry_waits_ms = [0]").replace("{url}", url))
+    home_with(url, &[0])
 }
 
-fn home_with(registry: &str) -> Home {
+fn home_with(url: &str, retry_waits_ms: &[u32]) -> Home {
     let mut home = Home::new();
-    home.add_secret(SYSTEM, SECRET);
+    home.add_webhook(url, &format!("retry_waits_ms = {retry_waits_ms:?}"));
     home.set("push", "probe_interval_ms", 100);
-    home.set("webhook", "plain_hosts", vec!["127.0.0.1", "localhost"]);
-    home.set("webhook", "networks", vec!["127.0.0.0/8"]);
     home.set("webhook", "answer_timeout_ms", 1_000);
-    let file = home.root().join("webhook.toml");
-    fs::write(&file, registry).unwrap();
-    let files = [data("registry/test.toml"), file].map(|path| path.to_str().unwrap().to_owned());
-    home.set("registry", "files", files.to_vec());
     home
 }
 

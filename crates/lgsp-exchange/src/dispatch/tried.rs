@@ -5,9 +5,7 @@ use std::time::Duration;
 
 use lgsp_registry::Connector;
 use lgsp_store::{DeliveryRow, failpoint};
-use lgsp_types::{
-    Actor, AdapterId, Fact, Kind, OpenDelivery, Push, Pushed, ReasonCode, Receiver, TraceId, Unavailable, What,
-};
+use lgsp_types::{AdapterId, Fact, Kind, OpenDelivery, Push, Pushed, ReasonCode, Receiver, TraceId, Unavailable, What};
 use tokio::time::timeout;
 use tracing::{debug, error, warn};
 
@@ -208,21 +206,9 @@ impl Try {
     /// The far side's own word is recorded as its system's.
     fn far_side(&self, trace_id: Option<TraceId>) -> By {
         let spine = &self.dispatch.spine;
-        let Ok(adapter) = AdapterId::parse(self.connector.adapter.as_str()) else {
-            return spine.by_itself(trace_id);
-        };
-        let system = self.connector.system.clone();
-        let ruling = spine.ruling();
-        let actor = Actor {
-            agency: ruling.registry.agency_of(&system),
-            system,
-            adapter,
-            ..spine.own_actor()
-        };
-        By {
-            actor,
-            rules: ruling.rules,
-            trace_id,
+        match AdapterId::parse(self.connector.adapter.as_str()) {
+            Ok(adapter) => spine.by_system(self.connector.system.clone(), adapter, trace_id),
+            Err(_) => spine.by_itself(trace_id),
         }
     }
 

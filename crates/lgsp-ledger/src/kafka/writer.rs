@@ -30,13 +30,12 @@ use crate::ledger::{Append, Appended, Refusal};
 /// bytes, and is with the library before that sends it.
 const GROUP_RECORDS_MAX: usize = 200;
 const GROUP_BYTES_MAX: usize = 640 * 1024;
-/// A producer that is lost more than so often in so long needs a person.
-const LOSSES_MAX: usize = 3;
-const LOSSES_WITHIN: Duration = Duration::from_mins(10);
-
 /// How long a group keeps the next one waiting. Then all that waits goes at once: brokers that do not answer make nobody wait
 /// longer than the library does.
 const GROUP_PATIENCE: Duration = Duration::from_millis(500);
+/// A producer that is lost more than so often in so long needs a person.
+const LOSSES_MAX: usize = 3;
+const LOSSES_WITHIN: Duration = Duration::from_mins(10);
 
 /// Takes records, each into the line of its partition.
 #[derive(Debug)]
