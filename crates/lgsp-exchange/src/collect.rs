@@ -48,7 +48,14 @@ impl Spine {
             limit: query.limit.min(OPEN_MAX),
             ..query
         };
-        self.store.open_deliveries(&agencies, &query).await.map_err(unavailable)
+        // Whoever asks for dead letters is shown everything; to whom it is handed out one after another, what is next.
+        let blocking = if query.dead_letters {
+            Vec::new()
+        } else {
+            self.rules.current().blocking()
+        };
+        let open = self.store.open_deliveries(&agencies, &query, &blocking).await;
+        open.map_err(unavailable)
     }
 
     /// Each batch that is projected may bring something, until the node stops.

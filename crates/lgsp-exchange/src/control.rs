@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
 use lgsp_audit::{NoteKey, Record, Tree};
-use lgsp_contract::{Contracts, Folder};
+use lgsp_contract::{Contract, Contracts, Folder};
 use lgsp_ledger::{Entry, Ledger, ReadError, ReadLimit, Reader};
 use lgsp_registry::{ContractNotTaken, ContractText, Control, PlannedChangeSet, Registry, Void};
 use lgsp_types::{ContractRef, EventId, Fact, KeyEvent, KeyUse, Rules, What};
@@ -26,6 +26,19 @@ pub struct Ruling {
     pub registry: Arc<Registry>,
     pub contracts: Arc<Contracts>,
     pub rules: Rules,
+}
+
+impl Ruling {
+    /// The contracts of which what follows a dead letter in its order waits until that was redriven (exchange.md section 2).
+    pub(crate) fn blocking(&self) -> Vec<ContractRef> {
+        let blocking = self.contracts.iter().filter(|contract| contract.blocks());
+        blocking.map(|contract| contract.reference().clone()).collect()
+    }
+
+    /// Whether this is one of those.
+    pub(crate) fn blocks(&self, contract: &ContractRef) -> bool {
+        self.contracts.find(contract).is_ok_and(Contract::blocks)
+    }
 }
 
 /// Why the control ledger cannot be read; a node that has not read it to its end does not serve.

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use lgsp_registry::Pushing;
-use lgsp_types::{Adapter, ConnectorId, ContractRef, DocumentDate, PushLine};
+use lgsp_types::{Adapter, ConnectorId, DocumentDate, PushLine};
 use tokio::sync::{Notify, watch};
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
@@ -81,23 +81,18 @@ struct Dispatch {
     spine: Arc<Spine>,
     adapter: Arc<dyn Adapter>,
     limits: PushLimits,
-    blocks: Blocks,
 }
-
-/// Whether deliveries of a contract wait behind a dead letter of their order key; else they go on (exchange.md section 2).
-pub type Blocks = Arc<dyn Fn(&ContractRef) -> bool + Send + Sync>;
 
 /// The line of each connector, told of what goes to it; one whose sender is gone ends.
 type Lines = HashMap<ConnectorId, watch::Sender<Pushing>>;
 
 impl Spine {
     /// Begins to push through `adapter`, until the node stops.
-    pub fn push_through(self: &Arc<Self>, adapter: Arc<dyn Adapter>, limits: PushLimits, blocks: Blocks) {
+    pub fn push_through(self: &Arc<Self>, adapter: Arc<dyn Adapter>, limits: PushLimits) {
         let dispatch = Dispatch {
             spine: Arc::clone(self),
             adapter,
             limits,
-            blocks,
         };
         self.pushers.tasks.spawn(Arc::new(dispatch).run());
     }

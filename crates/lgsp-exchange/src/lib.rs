@@ -50,7 +50,7 @@ pub use configure::{ImportError, Imported, LeftObject, Planned};
 pub use contracts::ContractsError;
 pub use control::{ControlError, Ruling};
 pub use deadlines::Deadlines;
-pub use dispatch::{Blocks, PushLimits};
+pub use dispatch::PushLimits;
 pub use documents::{SEARCH_INVALID, SearchError};
 pub use project::ProjectError;
 pub use rebuild::{Rebuilt, rebuild};

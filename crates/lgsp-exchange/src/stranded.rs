@@ -199,6 +199,9 @@ impl Spine {
             after,
             dead_letters: false,
         };
-        self.store.open_deliveries(agencies, &query).await.map_err(unavailable)
+        self.store
+            .open_deliveries(agencies, &query, &[])
+            .await
+            .map_err(unavailable)
     }
 }

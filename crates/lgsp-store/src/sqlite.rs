@@ -25,7 +25,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use lgsp_types::{AgencyId, DeliveryId, Digest, Mark, MsgId, OpenDelivery, OpenQuery, OrderKey, UnixMs};
+use lgsp_types::{AgencyId, ContractRef, DeliveryId, Digest, Mark, MsgId, OpenDelivery, OpenQuery, OrderKey, UnixMs};
 use rusqlite::Connection;
 use tokio::task::spawn_blocking;
 use tracing::warn;
@@ -183,9 +183,14 @@ impl Store for SqliteStore {
         self.read(move |connection| read::dead_letters(connection, limit)).await
     }
 
-    async fn open_deliveries(&self, agencies: &[AgencyId], query: &OpenQuery) -> Result<Vec<OpenDelivery>, StoreError> {
-        let (agencies, query) = (agencies.to_vec(), query.clone());
-        self.read(move |connection| list::open_deliveries(connection, &agencies, &query))
+    async fn open_deliveries(
+        &self,
+        agencies: &[AgencyId],
+        query: &OpenQuery,
+        blocking: &[ContractRef],
+    ) -> Result<Vec<OpenDelivery>, StoreError> {
+        let (agencies, query, blocking) = (agencies.to_vec(), query.clone(), blocking.to_vec());
+        self.read(move |connection| list::open_deliveries(connection, &agencies, &query, &blocking))
             .await
     }
 

@@ -3,7 +3,9 @@
 use std::fmt::Debug;
 
 use async_trait::async_trait;
-use lgsp_types::{AgencyId, Cause, DeliveryId, Digest, Mark, MsgId, OpenDelivery, OpenQuery, OrderKey, UnixMs};
+use lgsp_types::{
+    AgencyId, Cause, ContractRef, DeliveryId, Digest, Mark, MsgId, OpenDelivery, OpenQuery, OrderKey, UnixMs,
+};
 use thiserror::Error;
 
 use crate::rows::{
@@ -54,10 +56,16 @@ pub trait Store: Send + Sync + Debug {
 
     /// The deliveries to these agencies that are still listed ([`crate::is_listed`]) and asked for, in the order of
     /// ledger time, partition, offset and addressee; all where `after` is no delivery of ours, so that nothing is hidden.
+    /// Those of the contracts `blocking` are left out where they stand behind a dead letter of their order.
     ///
     /// # Errors
     /// [`StoreError`].
-    async fn open_deliveries(&self, agencies: &[AgencyId], query: &OpenQuery) -> Result<Vec<OpenDelivery>, StoreError>;
+    async fn open_deliveries(
+        &self,
+        agencies: &[AgencyId],
+        query: &OpenQuery,
+        blocking: &[ContractRef],
+    ) -> Result<Vec<OpenDelivery>, StoreError>;
 
     /// Whether an earlier delivery of this order, that of `delivery`, is a dead letter.
     ///

@@ -245,7 +245,7 @@ pub struct OpenQuery {
     pub limit: u32,
     /// Only those behind this delivery in the list.
     pub after: Option<DeliveryId>,
-    /// Also those that the receiver could not take, which wait for people.
+    /// Also those that the receiver could not take, which wait for people, and what their contract has wait behind them.
     pub dead_letters: bool,
 }
 

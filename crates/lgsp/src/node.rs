@@ -6,8 +6,7 @@ use std::time::Duration;
 
 use lgsp_adapters::edxml_vxp::server::{BindError, Server, UnusableSecret};
 use lgsp_api::GatewaySettings;
-use lgsp_contract::Contract;
-use lgsp_exchange::{Blocks, ContractsError, ImportError, Limits, Parts, Spine, StartError, Waits, Warm, stand_by};
+use lgsp_exchange::{ContractsError, ImportError, Limits, Parts, Spine, StartError, Waits, Warm, stand_by};
 use lgsp_files::{Existing, write_whole};
 use lgsp_ledger::kafka::{Claimant, Kafka, Lease, LeaseError};
 use lgsp_ledger::{Ledger, Local, Lost, OpenError, Tenure};
@@ -279,7 +278,7 @@ async fn serve_on(
         processes,
     );
     let adapters = MeasuredAdapter::new(Arc::new(adapters), metrics.clone(), traces);
-    spine.push_through(Arc::new(adapters), settings.push.limits(), blocks(spine));
+    spine.push_through(Arc::new(adapters), settings.push.limits());
     let ((), (), (), served) = tokio::join!(
         serve_facade(facade, stop.clone(), settings.stop_grace()),
         operations::serve(socket, Arc::clone(spine), clock, stop.clone()),
@@ -291,15 +290,6 @@ async fn serve_on(
         drop(std::fs::remove_file(left));
     }
     Ok(served?)
-}
-
-/// Whether what follows a dead letter in its order waits: each contract says so.
-fn blocks(spine: &Arc<Spine>) -> Blocks {
-    let spine = Arc::clone(spine);
-    Arc::new(move |contract| {
-        let ruling = spine.ruling();
-        ruling.contracts.find(contract).is_ok_and(Contract::blocks)
-    })
 }
 
 /// Serves metrics, if they are served.

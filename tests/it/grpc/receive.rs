@@ -1,5 +1,7 @@
 //! Receiving on a stream: credit, order, words on deliveries, a stream that breaks off.
 
+use std::fs;
+
 use futures_util::{Stream, stream};
 use lgsp_api::{Link, Told};
 use lgsp_proto::exchange::v1;
@@ -10,8 +12,8 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use super::letter::{INFORMATION, JUSTICE, delivered, letter, listed};
-use super::{TIME_LIMIT, node};
-use crate::support::subject;
+use super::{TIME_LIMIT, node, node_with};
+use crate::support::{Home, repository, subject};
 
 /// A receiver's end of a stream.
 struct Receiver {
@@ -71,6 +73,15 @@ impl Receiver {
 
 fn begin() -> Request {
     Request::Begin(Begin::default())
+}
+
+fn failed(delivery: &str) -> v1::AcknowledgeDeliveryRequest {
+    let reason = String::from("FULL");
+    let failed = v1::acknowledge_delivery_request::Failed { reason };
+    v1::AcknowledgeDeliveryRequest {
+        outcome: Some(v1::acknowledge_delivery_request::Outcome::Failed(failed)),
+        ..delivered(delivery)
+    }
 }
 
 fn number(handed: &Handed) -> String {
@@ -150,13 +161,7 @@ async fn a_later_letter_of_one_order_key_waits_for_the_earlier_one_and_nobody_el
     let second = receiver.handed().await;
     assert_eq!(number(&second), "2");
     // It cannot take the second: a dead letter holds nobody up, and does not come again.
-    let mut failed = delivered(&id(&second));
-    failed.outcome = Some(v1::acknowledge_delivery_request::Outcome::Failed(
-        v1::acknowledge_delivery_request::Failed {
-            reason: String::from("FULL"),
-        },
-    ));
-    receiver.say(Request::Acknowledge(failed)).await;
+    receiver.say(Request::Acknowledge(failed(&id(&second)))).await;
     receiver.acknowledged().await;
     let third = receiver.handed().await;
     assert_eq!(number(&third), "3");
@@ -164,6 +169,50 @@ async fn a_later_letter_of_one_order_key_waits_for_the_earlier_one_and_nobody_el
     publish(&mut sender, "5", "case").await;
     client.acknowledge_delivery(delivered(&id(&third))).await.unwrap();
     assert_eq!(number(&receiver.handed().await), "5");
+}
+
+/// The contract of documents in a folder of its own, with what comes after a dead letter waiting behind it.
+fn know_a_contract_that_blocks(home: &mut Home) {
+    let shipped = repository("config/contracts/vn.lgsp.document/1");
+    let own = home.root().join("contracts");
+    let version = own.join("vn.lgsp.document/1");
+    fs::create_dir_all(&version).unwrap();
+    fs::copy(shipped.join("schema.json"), version.join("schema.json")).unwrap();
+    let rules = fs::read_to_string(shipped.join("contract.toml")).unwrap();
+    let rules = format!("after_dead_letter = \"block\"\n{rules}");
+    fs::write(version.join("contract.toml"), rules).unwrap();
+    home.set("contracts", "folders", vec![own.to_str().unwrap()]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_the_contract_blocks_what_comes_after_a_dead_letter_waits_until_that_was_redriven() {
+    let node = node_with(know_a_contract_that_blocks);
+    let mut sender = node.exchange(INFORMATION).await;
+    for (number, order_key) in [("1", "case"), ("2", "case"), ("3", "other")] {
+        publish(&mut sender, number, order_key).await;
+    }
+    let mut client = node.exchange(JUSTICE).await;
+    let mut receiver = Receiver::open(&mut client, &[begin(), Request::Credit(64)]).await;
+    let (first, other) = (receiver.handed().await, receiver.handed().await);
+    assert_eq!([number(&first), number(&other)], ["1", "3"]);
+    receiver.say(Request::Acknowledge(failed(&id(&first)))).await;
+    receiver.acknowledged().await;
+    // The list shows what waits behind it; no stream hands that out, also none that knows nothing of before.
+    assert_eq!(listed(&mut client, 2).await.len(), 2);
+    publish(&mut sender, "4", "third").await;
+    assert_eq!(number(&receiver.handed().await), "4");
+    let mut another = Receiver::open(&mut client, &[begin(), Request::Credit(64)]).await;
+    let waiting = [another.handed().await, another.handed().await];
+    assert_eq!(waiting.each_ref().map(number), ["3", "4"]);
+    // An operator redrives it: it comes, and what was behind it when it has ended.
+    let redriven = node.lgsp(&["redrive", "--all"]);
+    assert_eq!(redriven.code, Some(0), "{redriven:?}");
+    for wanted in ["1", "2"] {
+        let handed = another.handed().await;
+        assert_eq!(number(&handed), wanted);
+        another.say(Request::Acknowledge(delivered(&id(&handed)))).await;
+        another.acknowledged().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

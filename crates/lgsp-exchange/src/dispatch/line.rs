@@ -162,7 +162,7 @@ impl Line {
             after: None,
             dead_letters: false,
         };
-        match self.dispatch.spine.store.open_deliveries(&agencies, &query).await {
+        match self.dispatch.spine.store.open_deliveries(&agencies, &query, &[]).await {
             Ok(rows) => self.keep(rows),
             Err(error) => {
                 warn!(

@@ -83,7 +83,7 @@ impl Try {
         let Some(row) = self.standing(open).await? else {
             return Ok(Became::Ended { reached: false });
         };
-        if (self.dispatch.blocks)(&open.contract) {
+        if self.dispatch.spine.rules.current().blocks(&open.contract) {
             let dead = self.dispatch.spine.store.dead_before(open.delivery, &open.order).await;
             if dead.map_err(Unavailable::new)? {
                 return Ok(Became::Blocked);

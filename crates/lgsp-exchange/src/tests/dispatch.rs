@@ -13,8 +13,8 @@ use lgsp_types::{
 };
 use tokio::sync::{Semaphore, mpsc};
 
-use super::stage::{Stage, evidence, letter, publish, written};
-use crate::{Blocks, PushLimits, RedriveError};
+use super::stage::{Stage, blocking_contract, evidence, letter, publish, written};
+use crate::{PushLimits, RedriveError};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -132,9 +132,7 @@ async fn stage_with(
         asked: AtomicUsize::new(0),
         door: Semaphore::new(0),
     });
-    stage
-        .spine
-        .push_through(Arc::clone(&far) as Arc<dyn Adapter>, limits, Arc::new(|_| false));
+    stage.spine.push_through(Arc::clone(&far) as Arc<dyn Adapter>, limits);
     (stage, far, seen)
 }
 
@@ -148,7 +146,12 @@ fn limits() -> PushLimits {
 }
 
 async fn send(stage: &Stage, to: &str, key: &str, text: &str) -> MsgId {
+    send_by(stage, "vn.lgsp.document/1", (to, key, text)).await
+}
+
+async fn send_by(stage: &Stage, contract: &str, (to, key, text): (&str, &str, &str)) -> MsgId {
     let mut letter = publish(key, text, text);
+    letter.contract = ContractRef::parse(contract).unwrap();
     letter.to = vec![written(to, "/to[1]")];
     stage.spine.publish(&stage.sender(), letter).await.unwrap().msg_id
 }
@@ -337,9 +340,7 @@ async fn after_a_restart_tries_are_counted_on_and_what_was_delivered_is_not_push
         .count();
     while seen.try_recv().is_ok() {}
     far.reachable.store(true, Ordering::Relaxed);
-    stage
-        .spine
-        .push_through(Arc::clone(&far) as Arc<dyn Adapter>, limits(), Arc::new(|_| false));
+    stage.spine.push_through(Arc::clone(&far) as Arc<dyn Adapter>, limits());
     let (text, attempt) = next(&mut seen).await;
     assert_eq!((text, attempt as usize), (letter("waiting"), before + 1));
     assert_eq!(ended(&stage, waiting).await.0, DeliveryState::Delivered);
@@ -425,16 +426,14 @@ async fn a_far_side_that_cannot_be_reached_for_too_long_is_switched_off_until_an
 
 #[tokio::test(flavor = "multi_thread")]
 async fn where_a_contract_blocks_what_follows_a_dead_letter_waits_until_that_was_redriven() {
-    let (stage, far, mut seen) = stage(&[("poison", &[again(), again(), again()])]).await;
-    let stage = stage.reopen().await;
-    let blocks: Blocks = Arc::new(|contract: &ContractRef| contract.name() == "vn.lgsp.document");
-    stage
-        .spine
-        .push_through(Arc::clone(&far) as Arc<dyn Adapter>, limits(), blocks);
-    let poison = send(&stage, "H44.04", "k", "poison").await;
-    let behind = send(&stage, "H44.04", "k", "behind").await;
+    let (stage, _far, mut seen) = stage(&[("poison", &[again(), again(), again()])]).await;
+    let contract = blocking_contract();
+    stage.spine.import_contracts(&[contract]).await.unwrap();
+    let send = async |key, text| send_by(&stage, "vn.lgsp.document/2", ("H44.04", key, text)).await;
+    let poison = send("k", "poison").await;
+    let behind = send("k", "behind").await;
     assert_eq!(ended(&stage, poison).await.0, DeliveryState::DeadLettered);
-    let other = send(&stage, "H44.04", "other", "other").await;
+    let other = send("other", "other").await;
     assert_eq!(
         ended(&stage, other).await.0,
         DeliveryState::Delivered,

@@ -67,13 +67,18 @@ senders = ["H44.*"]
 addressees = ["H44.*"]
 "#;
 
+const SCHEMA: &[u8] = include_bytes!("../../../../config/contracts/vn.lgsp.document/1/schema.json");
+const RULES: &[u8] = include_bytes!("../../../../config/contracts/vn.lgsp.document/1/contract.toml");
+
 /// The contract that is shipped.
 fn document_contract() -> Folder {
-    Folder::new(
-        ContractRef::parse("vn.lgsp.document/1").unwrap(),
-        include_bytes!("../../../../config/contracts/vn.lgsp.document/1/schema.json"),
-        include_bytes!("../../../../config/contracts/vn.lgsp.document/1/contract.toml"),
-    )
+    Folder::new(ContractRef::parse("vn.lgsp.document/1").unwrap(), SCHEMA, RULES)
+}
+
+/// Its next version, of which what comes after a dead letter waits.
+pub(super) fn blocking_contract() -> Folder {
+    let rules = [b"after_dead_letter = \"block\"\n", RULES].concat();
+    Folder::new(ContractRef::parse("vn.lgsp.document/2").unwrap(), SCHEMA, &rules)
 }
 
 #[derive(Debug)]

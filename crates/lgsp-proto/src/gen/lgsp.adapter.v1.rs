@@ -199,7 +199,7 @@ pub mod exchange_call {
         /// Only those behind this delivery in the list; empty: from the first.
         #[prost(string, tag = "3")]
         pub after: ::prost::alloc::string::String,
-        /// Also those that the receiver could not take, which wait for people.
+        /// Also those that the receiver could not take, which wait for people, and what their contract has wait behind them.
         #[prost(bool, tag = "4")]
         pub dead_letters: bool,
     }

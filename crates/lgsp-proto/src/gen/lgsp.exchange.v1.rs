@@ -997,7 +997,8 @@ pub mod exchange_client {
         /// Hands deliveries over as they come, in ledger order, as many as the receiver gave credit for. A delivery handed
         /// over counts as fetched. Each is handed over once per stream; not acknowledged, it comes again on the next stream.
         /// Order: of one sending system, order key and addressee the earlier delivery comes first, and the later one only when it
-        /// is delivered, failed or withdrawn; a mark does not end it. Others are not held up. Dead letters are not handed over.
+        /// is delivered, failed or withdrawn; a mark does not end it. Others are not held up. Dead letters are not handed over;
+        /// where their contract says so, neither is what comes after them in their order, until an operator has redriven them.
         /// The node ends the stream with UNAVAILABLE when it stops: open another one.
         pub async fn receive(
             &mut self,
@@ -1207,7 +1208,8 @@ pub mod exchange_server {
         /// Hands deliveries over as they come, in ledger order, as many as the receiver gave credit for. A delivery handed
         /// over counts as fetched. Each is handed over once per stream; not acknowledged, it comes again on the next stream.
         /// Order: of one sending system, order key and addressee the earlier delivery comes first, and the later one only when it
-        /// is delivered, failed or withdrawn; a mark does not end it. Others are not held up. Dead letters are not handed over.
+        /// is delivered, failed or withdrawn; a mark does not end it. Others are not held up. Dead letters are not handed over;
+        /// where their contract says so, neither is what comes after them in their order, until an operator has redriven them.
         /// The node ends the stream with UNAVAILABLE when it stops: open another one.
         async fn receive(
             &self,

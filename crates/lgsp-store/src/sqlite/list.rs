@@ -10,12 +10,17 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::values::{mark_of, msg_id, number, parsed, state_of, time};
 
-/// One agency's part of the list, behind a place in it; '' stands for every contract.
-pub(super) const PLACES: &str = "SELECT accepted_ms, at_partition, at_offset, ordinal, delivery_id FROM delivery \
+/// One agency's part of the list, behind a place in it; '' stands for every contract, and for none that blocks.
+pub(super) const PLACES: &str = "SELECT accepted_ms, at_partition, at_offset, ordinal, delivery_id FROM delivery own \
      WHERE listed = 1 AND agency = ?1 \
      AND (accepted_ms, at_partition, at_offset, ordinal) > (?2, ?3, ?4, ?5) \
      AND (?6 = '' OR contract_name = ?6) \
      AND (?8 OR state <> 'dead-lettered') \
+     AND (?9 = '' OR NOT EXISTS (SELECT 1 FROM delivery again JOIN message m ON m.msg_id = again.msg_id \
+     JOIN delivery dead ON dead.state = 'dead-lettered' AND dead.agency = own.agency \
+     AND dead.at_partition = own.at_partition AND dead.at_offset < own.at_offset \
+     JOIN message before ON before.msg_id = dead.msg_id AND before.system = m.system AND before.order_key = m.order_key \
+     WHERE again.delivery_id = own.delivery_id AND instr(?9, ' ' || m.contract || ' ') > 0)) \
      ORDER BY accepted_ms, at_partition, at_offset, ordinal LIMIT ?7";
 pub(super) const LISTED: &str = "SELECT d.delivery_id, d.msg_id, m.contract, m.from_written, d.written, m.system, m.order_key, d.agency, \
      d.accepted_ms, d.changed_ms, d.state, k.mark, k.marked_ms \
@@ -43,10 +48,11 @@ pub(super) fn open_deliveries(
     connection: &Connection,
     agencies: &[AgencyId],
     query: &OpenQuery,
+    blocking: &[ContractRef],
 ) -> rusqlite::Result<Vec<OpenDelivery>> {
     let after = query.after.map(|id| place(connection, id)).transpose()?.flatten();
     let after = after.unwrap_or(START);
-    let first = first_places(connection, agencies, query, after)?;
+    let first = first_places(connection, agencies, (query, blocking), after)?;
     let mut statement = connection.prepare_cached(LISTED)?;
     let rows = first.values().map(|id| statement.query_row(params![id], listed_row));
     rows.collect()
@@ -58,7 +64,7 @@ pub(super) fn open_deliveries(
 fn first_places(
     connection: &Connection,
     agencies: &[AgencyId],
-    query: &OpenQuery,
+    (query, blocking): (&OpenQuery, &[ContractRef]),
     after: Place,
 ) -> rusqlite::Result<BTreeMap<Place, String>> {
     let mut first = BTreeMap::new();
@@ -66,6 +72,8 @@ fn first_places(
     let (ms, partition, offset, ordinal) = after;
     let contract = query.contract.as_deref().unwrap_or_default();
     let (limit, dead_letters) = (query.limit, query.dead_letters);
+    // Each between two spaces, which no name has.
+    let blocking: String = blocking.iter().map(|contract| format!(" {contract} ")).collect();
     for agency in agencies {
         let behind = params![
             agency.as_str(),
@@ -75,7 +83,8 @@ fn first_places(
             ordinal,
             contract,
             limit,
-            dead_letters
+            dead_letters,
+            blocking
         ];
         let mut rows = statement.query(behind)?;
         while let Some(row) = rows.next()? {

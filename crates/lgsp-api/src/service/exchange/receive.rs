@@ -96,6 +96,8 @@ struct State {
     depth: u32,
     /// What has ended since the last look began: it may still be in what that one brings.
     ended: HashSet<DeliveryId>,
+    /// Something became a dead letter since then: what was behind it may wait now, whatever that look brings.
+    outdated: bool,
     /// After trouble: not before this.
     not_before: Option<Instant>,
 }
@@ -103,9 +105,15 @@ struct State {
 /// What a word on a delivery came to.
 struct Settled {
     delivery: String,
-    /// The delivery that has ended by it.
-    ended: Option<DeliveryId>,
+    /// The delivery that has ended by it, and how.
+    ended: Option<(DeliveryId, Ended)>,
     outcome: Result<Acknowledged, Status>,
+}
+
+#[derive(Clone, Copy)]
+enum Ended {
+    Delivered,
+    DeadLettered,
 }
 
 impl State {
@@ -124,10 +132,14 @@ impl State {
         }
     }
 
-    fn end(&mut self, delivery: DeliveryId) {
+    fn end(&mut self, delivery: DeliveryId, how: Ended) {
         self.free(&delivery);
         self.ended.insert(delivery);
         self.look = true;
+        if matches!(how, Ended::DeadLettered) {
+            self.outdated = true;
+            self.waiting.clear();
+        }
     }
 
     /// It is not handed out after all.
@@ -267,6 +279,7 @@ impl Receiving {
     /// Looks at the list beside everything else: it waits for the projection, and what is out goes on meanwhile.
     fn begin_look(self: &Arc<Self>, state: &mut State) -> Part<Listed> {
         state.look = false;
+        state.outdated = false;
         state.ended.clear();
         let query = OpenQuery {
             contract: state.contract.clone(),
@@ -281,6 +294,7 @@ impl Receiving {
 
     fn seen(&self, state: &mut State, listed: Listed) {
         match listed {
+            Ok(_) if state.outdated => state.look = true,
             Ok(listed) => state.keep(listed),
             Err(error) => {
                 warn!(error = &error as &dyn std::error::Error, "a stream looks again later");
@@ -332,10 +346,14 @@ impl Receiving {
         let mut ended = None;
         let outcome = async {
             let (id, outcome, evidence) = read_outcome(word, "acknowledge").map_err(|wrong| refused(&wrong))?;
-            let ends = !matches!(outcome, Outcome::Mark(_));
+            let how = match &outcome {
+                Outcome::Delivered => Some(Ended::Delivered),
+                Outcome::Failed(_) => Some(Ended::DeadLettered),
+                Outcome::Mark(_) => None,
+            };
             let exchange = &self.common.exchange;
             let acknowledged = exchange.acknowledge(&self.caller, id, outcome, evidence).await;
-            ended = ends.then_some(id);
+            ended = how.map(|how| (id, how));
             acknowledged.map_err(|error| error.status())
         };
         let outcome = outcome.await;
@@ -347,8 +365,8 @@ impl Receiving {
     }
 
     async fn tell(&self, state: &mut State, settled: Settled) -> Result<(), Status> {
-        if let Some(ended) = settled.ended {
-            state.end(ended);
+        if let Some((delivery, how)) = settled.ended {
+            state.end(delivery, how);
         }
         let outcome = match settled.outcome {
             Ok(acknowledged) => answer::acknowledged::Outcome::Done(v1::AcknowledgeDeliveryResponse {

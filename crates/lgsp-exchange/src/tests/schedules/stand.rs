@@ -201,7 +201,7 @@ impl Stand {
                 probe_every: Duration::from_millis(5),
                 switch_off_after: PATIENCE,
             };
-            spine.push_through(Arc::clone(&far) as Arc<dyn Adapter>, limits, Arc::new(|_| false));
+            spine.push_through(Arc::clone(&far) as Arc<dyn Adapter>, limits);
             (spine, ledger, control, far)
         });
         Life {

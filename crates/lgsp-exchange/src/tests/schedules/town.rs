@@ -419,7 +419,11 @@ impl Town {
             let mut arrivals = spine.arrivals();
             let agencies = PUSHED_TO.map(|agency| lgsp_types::AgencyId::parse(agency).unwrap());
             loop {
-                let open = spine.store.open_deliveries(&agencies, &query(1, None)).await.unwrap();
+                let open = spine
+                    .store
+                    .open_deliveries(&agencies, &query(1, None), &[])
+                    .await
+                    .unwrap();
                 let conflicts = spine.store.pending_conflicts().await.unwrap();
                 if open.is_empty() && conflicts.is_empty() {
                     return;

@@ -82,7 +82,7 @@ async fn a_mark_is_shown_and_changes_no_state() {
         "no such delivery"
     );
     let open = store
-        .open_deliveries(&[agency("b")], &asked(None, None, 10))
+        .open_deliveries(&[agency("b")], &asked(None, None, 10), &[])
         .await
         .unwrap();
     assert_eq!(
@@ -103,7 +103,7 @@ async fn a_fetch_shows_in_no_list_and_a_failure_does() {
         book.append(what);
         book.project(&store).await;
         let open = store
-            .open_deliveries(&[agency("b")], &asked(None, None, 10))
+            .open_deliveries(&[agency("b")], &asked(None, None, 10), &[])
             .await
             .unwrap();
         listed.push((open[0].state, open[0].changed_ms.0 - open[0].accepted_ms.0));
@@ -116,7 +116,58 @@ async fn a_fetch_shows_in_no_list_and_a_failure_does() {
         dead_letters: false,
         ..asked(None, None, 10)
     };
-    assert_eq!(store.open_deliveries(&[agency("b")], &living).await.unwrap(), []);
+    assert_eq!(store.open_deliveries(&[agency("b")], &living, &[]).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn what_stands_behind_a_dead_letter_of_its_order_is_left_out_where_the_contract_blocks() {
+    let (shelf, mut book) = (Shelf::new(1), Book::new(1));
+    let store = shelf.open().await;
+    let of = |number: u8, order_key: &str, contract: &str| {
+        let mut message = accepted(number, &["b", "c"]);
+        message.clear.order_key = order_key.to_owned();
+        message.envelope.contract = ContractRef::parse(contract).unwrap();
+        boxed(message)
+    };
+    let document = "vn.lgsp.document/1";
+    let mut stranger = accepted(6, &["b"]);
+    stranger.clear.order_key = String::from("case");
+    stranger.envelope.system = SystemId::parse("qlvb.so-c").unwrap();
+    for what in [
+        of(1, "case", document),
+        of(2, "case", document),
+        of(3, "case", document),
+        of(4, "other", document),
+        of(5, "case", "vn.lgsp.document/11"),
+        boxed(stranger),
+        dead(delivery(2, "b"), RECEIVER_FAILED),
+    ] {
+        book.append(what);
+    }
+    book.project(&store).await;
+    let next = OpenQuery {
+        dead_letters: false,
+        ..asked(None, None, 10)
+    };
+    let open = async |to: &str, blocking: &[&str]| -> Vec<u8> {
+        let blocking: Vec<_> = blocking.iter().map(|text| ContractRef::parse(text).unwrap()).collect();
+        let open = store.open_deliveries(&[agency(to)], &next, &blocking).await.unwrap();
+        open.iter().map(|open| open.msg_id.as_bytes()[0]).collect()
+    };
+    assert_eq!(open("b", &[]).await, [1, 3, 4, 5, 6]);
+    assert_eq!(
+        open("b", &["vn.lgsp.status/1", document]).await,
+        [1, 4, 5, 6],
+        "only what came after it, by a contract that blocks, from the same system, in the same order"
+    );
+    assert_eq!(
+        open("c", &[document]).await,
+        [1, 2, 3, 4, 5],
+        "and to the same addressee"
+    );
+    book.append(redriven(delivery(2, "b"), 1));
+    book.project(&store).await;
+    assert_eq!(open("b", &[document]).await, [1, 2, 3, 4, 5, 6]);
 }
 
 #[tokio::test]
@@ -138,7 +189,10 @@ async fn a_list_is_read_page_by_page_in_ledger_order() {
     let mut pages = Vec::new();
     let mut after = None;
     loop {
-        let page = store.open_deliveries(&agencies, &asked(None, after, 7)).await.unwrap();
+        let page = store
+            .open_deliveries(&agencies, &asked(None, after, 7), &[])
+            .await
+            .unwrap();
         let Some(last) = page.last() else { break };
         assert!(page.len() <= 7);
         after = Some(last.delivery);
@@ -153,7 +207,7 @@ async fn a_list_is_read_page_by_page_in_ledger_order() {
     assert_eq!(pages[0].from, code("000.00.11.H62"), "as the sender wrote it");
 
     let statuses = store
-        .open_deliveries(&agencies, &asked(Some("vn.lgsp.status"), None, 100))
+        .open_deliveries(&agencies, &asked(Some("vn.lgsp.status"), None, 100), &[])
         .await
         .unwrap();
     let numbers: Vec<u8> = statuses.iter().map(|open| open.msg_id.as_bytes()[0]).collect();
@@ -162,7 +216,7 @@ async fn a_list_is_read_page_by_page_in_ledger_order() {
     let stranger = Some(delivery(99, "b").id());
     assert_eq!(
         store
-            .open_deliveries(&agencies, &asked(None, stranger, 100))
+            .open_deliveries(&agencies, &asked(None, stranger, 100), &[])
             .await
             .unwrap(),
         pages,
@@ -170,14 +224,14 @@ async fn a_list_is_read_page_by_page_in_ledger_order() {
     );
     assert!(
         store
-            .open_deliveries(&agencies, &asked(None, None, 0))
+            .open_deliveries(&agencies, &asked(None, None, 0), &[])
             .await
             .unwrap()
             .is_empty()
     );
     assert!(
         store
-            .open_deliveries(&[], &asked(None, None, 9))
+            .open_deliveries(&[], &asked(None, None, 9), &[])
             .await
             .unwrap()
             .is_empty()

@@ -220,7 +220,7 @@ async fn agrees(store: &SqliteStore, model: &Model) {
         .collect();
     assert_eq!(store.pending_conflicts().await.unwrap(), pending);
     let listed = store
-        .open_deliveries(&ADDRESSEES.map(agency), &asked(None, None, 100))
+        .open_deliveries(&ADDRESSEES.map(agency), &asked(None, None, 100), &[])
         .await
         .unwrap();
     let expected = model.deliveries.values().filter(|standing| {

@@ -11,7 +11,10 @@ use crate::store::{Store, StoreError};
 /// Deliveries as the list shows them: message and addressee.
 async fn listed(store: &SqliteStore, names: &[&str]) -> Vec<String> {
     let agencies: Vec<_> = names.iter().map(|name| agency(name)).collect();
-    let open = store.open_deliveries(&agencies, &asked(None, None, 100)).await.unwrap();
+    let open = store
+        .open_deliveries(&agencies, &asked(None, None, 100), &[])
+        .await
+        .unwrap();
     let text = |number: u8, to: &str| format!("{number} {to}");
     open.iter()
         .map(|open| text(open.msg_id.as_bytes()[0], open.to.as_str()))
