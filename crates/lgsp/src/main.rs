@@ -19,8 +19,13 @@ mod traces;
 use std::process::ExitCode;
 
 use clap::Parser;
+use tikv_jemallocator::Jemalloc;
 
 use commands::Command;
+
+/// Most of what a node allocates is small, and given back on another thread than it was taken on.
+#[global_allocator]
+static ALLOCATOR: Jemalloc = Jemalloc;
 
 /// The data-exchange platform of a province (LGSP): connects its information systems, and proves what happened.
 #[derive(Debug, Parser)]

@@ -28,8 +28,8 @@ use crate::ledger::{Append, Appended, Refusal};
 
 /// Most records of a group, and bytes after which it takes no more: so that it is one request, which takes up to 1,000,000
 /// bytes, and is with the library before that sends it.
-const GROUP_RECORDS_MAX: usize = 200;
-const GROUP_BYTES_MAX: usize = 640 * 1024;
+const GROUP_RECORDS_MAX: usize = 500;
+const GROUP_BYTES_MAX: usize = 900 * 1024;
 /// How long a group keeps the next one waiting. Then all that waits goes at once: brokers that do not answer make nobody wait
 /// longer than the library does.
 const GROUP_PATIENCE: Duration = Duration::from_millis(500);
@@ -405,8 +405,8 @@ mod tests {
         };
         // Bytes of each record, how many there are, and the groups that they go in.
         let cases: [(usize, usize, &[usize]); 4] = [
-            (2_000, 450, &[200, 200, 50]),
-            (100_000, 15, &[7, 7, 1]),
+            (1_500, 1_100, &[500, 500, 100]),
+            (100_000, 23, &[10, 10, 3]),
             (GROUP_BYTES_MAX, 2, &[1, 1]),
             (0, 1, &[1]),
         ];
