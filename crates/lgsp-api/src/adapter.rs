@@ -12,7 +12,7 @@ mod calls;
 mod content;
 mod fault;
 pub(crate) mod gateway;
-mod hosts;
+pub(crate) mod hosts;
 mod line;
 pub(crate) mod remote;
 mod session;

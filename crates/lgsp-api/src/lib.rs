@@ -24,6 +24,7 @@ mod status;
 mod taken;
 
 pub use adapter::gateway::{Gateway, GatewayParts, GatewaySettings};
+pub use adapter::hosts::ADAPTER_AWAY;
 pub use adapter::remote::{Remote, RemoteSettings};
 pub use client::{ConnectError, Endpoint, Link, Told, connect};
 pub use identity::caller::{Callers, IdentifyError, Principal, Proof};

@@ -139,6 +139,24 @@ short_id!(
     EventId
 );
 
+/// How bytes that name something are shown.
+macro_rules! shown_as_hex {
+    ($type:ident) => {
+        impl std::fmt::Display for $type {
+            fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                $crate::id::write_hex(out, &self.0)
+            }
+        }
+
+        impl std::fmt::Debug for $type {
+            fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                write!(out, "{}({self})", stringify!($type))
+            }
+        }
+    };
+}
+pub(crate) use shown_as_hex;
+
 macro_rules! long_id {
     ($(#[$doc:meta])* $type:ident) => {
         $(#[$doc])*
@@ -166,17 +184,7 @@ macro_rules! long_id {
             }
         }
 
-        impl fmt::Display for $type {
-            fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-                write_hex(out, &self.0)
-            }
-        }
-
-        impl fmt::Debug for $type {
-            fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-                write!(out, "{}({self})", stringify!($type))
-            }
-        }
+        shown_as_hex!($type);
 
         impl TryFrom<String> for $type {
             type Error = IdError;

@@ -7,7 +7,7 @@ use std::fmt;
 use thiserror::Error;
 
 use crate::MsgId;
-use crate::id::{hex, write_hex};
+use crate::id::{hex, shown_as_hex};
 
 /// `00-`, trace id, `-`, span id, `-`, flags.
 const VERSION_0_BYTES: usize = 55;
@@ -45,17 +45,7 @@ macro_rules! trace_part {
             }
         }
 
-        impl fmt::Display for $type {
-            fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-                write_hex(out, &self.0)
-            }
-        }
-
-        impl fmt::Debug for $type {
-            fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-                write!(out, "{}({self})", stringify!($type))
-            }
-        }
+        shown_as_hex!($type);
     };
 }
 

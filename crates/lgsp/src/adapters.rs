@@ -5,20 +5,17 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use lgsp_adapters::webhook::{self, Endpoint, Endpoints, Webhook};
-use lgsp_api::Gateway;
+use lgsp_api::{ADAPTER_AWAY, Gateway};
 use lgsp_exchange::Spine;
-use lgsp_types::{Adapter, Answered, CheckError, Clock, ConnectorId, ObjectReader, Push, Pushed, Question, ReasonCode};
+use lgsp_types::{Adapter, Answered, CheckError, Clock, ConnectorId, ObjectReader, Push, Pushed, Question};
 
 use crate::home::Home;
-
-/// No process serves the connector, as gRPC is not served at all.
-const ADAPTER_AWAY: ReasonCode = ReasonCode::new("ADAPTER_AWAY");
 
 /// Every adapter of a node; the connector's kind in the registry says which one is called.
 pub(crate) struct Adapters {
     spine: Arc<Spine>,
     webhook: Webhook,
-    /// None: gRPC is not served.
+    /// None: gRPC is not served, so no process serves any connector.
     processes: Option<Gateway>,
 }
 

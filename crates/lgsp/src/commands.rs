@@ -4,6 +4,7 @@
 //! 4 a node lost its ledger to another: start it again, it stands by.
 
 mod adapter;
+mod asking;
 mod ca;
 mod client;
 mod config;

@@ -22,7 +22,8 @@ use adapter_call::Call;
 /// Longest wait for the answer of a process. Source: adapter.proto.
 const ANSWER_MAX: Duration = Duration::from_secs(30);
 
-const ADAPTER_AWAY: ReasonCode = ReasonCode::new("ADAPTER_AWAY");
+/// No process serves the connector.
+pub const ADAPTER_AWAY: ReasonCode = ReasonCode::new("ADAPTER_AWAY");
 const ADAPTER_SILENT: ReasonCode = ReasonCode::new("ADAPTER_SILENT");
 const ADAPTER_GARBLED: ReasonCode = ReasonCode::new("ADAPTER_GARBLED");
 

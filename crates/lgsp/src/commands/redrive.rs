@@ -1,17 +1,15 @@
 //! `lgsp redrive`: dead letters, and another round for them.
 
 use std::io::{self, Write};
-use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Args;
-use http::Method;
 use lgsp_types::DeliveryId;
 use serde_json::{Value, json};
 
+use super::asking::{Asking, failure};
 use super::{Failure, NodeArguments};
-use crate::home::Home;
-use crate::operations::{self, AskError, list, text};
+use crate::operations::{AskError, list, text};
 
 /// Gives dead letters another round of tries: those that are named, or all that fit; the latest 1,000 are looked at
 #[derive(Debug, Args)]
@@ -45,20 +43,13 @@ impl Redrive {
                 "name deliveries, --reason, --agency or --all; --dry-run shows which there are",
             ));
         }
-        let settings = self.node.load()?.settings;
-        let socket = Home::new(&settings.node.data_dir).socket();
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        runtime.block_on(self.redrive(&socket))
-    }
-
-    async fn redrive(&self, socket: &Path) -> Result<ExitCode, Failure> {
-        let answer = operations::ask(socket, "/v1/dead-letters", None).await;
-        let answer = answer.map_err(Failure::cannot)?;
+        let node = Asking::of(&self.node)?;
+        let answer = node.ask("/v1/dead-letters", None)?;
         let letters = list(&answer, "dead_letters");
         let (mut found, mut left) = (0_u32, 0_u32);
         for letter in letters.iter().filter(|letter| self.fits(letter)) {
             found += 1;
-            if let Err(error) = self.one(socket, letter).await? {
+            if let Err(error) = self.one(&node, letter)? {
                 left += 1;
                 writeln!(io::stderr().lock(), "{error}")?;
             }
@@ -88,14 +79,14 @@ impl Redrive {
     }
 
     /// The inner error is about this one alone.
-    async fn one(&self, socket: &Path, letter: &Value) -> Result<Result<(), AskError>, Failure> {
+    fn one(&self, node: &Asking, letter: &Value) -> Result<Result<(), AskError>, Failure> {
         let mut generation = None;
         if !self.dry_run {
             let id = text(letter, "delivery");
-            match operations::call(socket, Method::POST, "/v1/redrive", Some(id)).await {
+            match node.call("/v1/redrive", id) {
                 Ok(answer) => generation = answer.get("generation").cloned(),
                 Err(error @ AskError::Refused { .. }) => return Ok(Err(error)),
-                Err(error) => return Err(Failure::cannot(error)),
+                Err(error) => return Err(failure(error)),
             }
         }
         let mut out = io::stdout().lock();

@@ -6,15 +6,13 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
-use http::StatusCode;
 use lgsp_registry::{FILE_MAX_BYTES, ObjectRef};
-use serde::Serialize;
 use serde_json::Value;
 
+use super::asking::Asking;
 use super::{Failure, NO, NodeArguments};
-use crate::home::Home;
 use crate::operations::registry::{Apply, Edit, Taking, Which};
-use crate::operations::{self, AskError, list, text};
+use crate::operations::{list, text};
 
 /// The registry of a running node: agencies, systems, connectors, adapters and grants
 #[derive(Debug, Args)]
@@ -95,7 +93,7 @@ struct Telling {
 
 impl Telling {
     fn diff(&self, file: &Path, take: Option<Taking>) -> Result<ExitCode, Failure> {
-        let answer = self.node.ask("apply", &question(file, take, true)?)?;
+        let answer = self.node.ask_registry("apply", &question(file, take, true)?)?;
         self.print(&answer, |out| {
             print_plan(out, &answer)?;
             print_sum(out, &answer, "would change")
@@ -109,7 +107,7 @@ impl Telling {
     }
 
     fn apply(&self, file: &Path, take: Option<Taking>) -> Result<ExitCode, Failure> {
-        let answer = self.node.ask("apply", &question(file, take, false)?)?;
+        let answer = self.node.ask_registry("apply", &question(file, take, false)?)?;
         self.print(&answer, |out| {
             print_plan(out, &answer)?;
             let mut sets = list(&answer, "made").iter();
@@ -125,7 +123,7 @@ impl Telling {
     }
 
     fn apply_object(&self, file: &Path) -> Result<ExitCode, Failure> {
-        let answer = self.node.ask("edit", &Edit { text: read(file)? })?;
+        let answer = self.node.ask_registry("edit", &Edit { text: read(file)? })?;
         let set = answer.get("made").unwrap_or(&Value::Null);
         self.print(&answer, |out| writeln!(out, "applied: {}", made(set)))?;
         Ok(ExitCode::SUCCESS)
@@ -133,7 +131,7 @@ impl Telling {
 
     fn history(&self, object: Option<ObjectRef>) -> Result<ExitCode, Failure> {
         let which = Which { object };
-        let answer = self.node.ask("history", &which)?;
+        let answer = self.node.ask_registry("history", &which)?;
         let events = list(&answer, "events");
         self.print(&answer, |out| {
             events.iter().try_for_each(|event| print_event(out, event))
@@ -145,7 +143,7 @@ impl Telling {
     }
 
     fn show(&self, object: ObjectRef) -> Result<ExitCode, Failure> {
-        let answer = self.node.ask("show", &Which { object: Some(object) })?;
+        let answer = self.node.ask_registry("show", &Which { object: Some(object) })?;
         self.print(&answer, |out| {
             writeln!(out, "# {}", made(answer.get("made").unwrap_or(&Value::Null)))?;
             write!(out, "{}", text(&answer, "text"))
@@ -160,34 +158,6 @@ impl Telling {
         } else {
             words(&mut out)
         }
-    }
-}
-
-/// A node that is asked of its registry.
-pub(super) struct Asking {
-    socket: PathBuf,
-    runtime: tokio::runtime::Runtime,
-}
-
-impl Asking {
-    pub(super) fn of(node: &NodeArguments) -> Result<Self, Failure> {
-        let settings = node.load()?.settings;
-        Ok(Self {
-            socket: Home::new(&settings.node.data_dir).socket(),
-            runtime: tokio::runtime::Builder::new_current_thread().enable_all().build()?,
-        })
-    }
-
-    pub(super) fn ask(&self, question: &str, asked: &impl Serialize) -> Result<Value, Failure> {
-        let answer = operations::ask_registry(&self.socket, question, asked);
-        self.runtime.block_on(answer).map_err(|error| match &error {
-            AskError::Refused { status, .. } => match *status {
-                StatusCode::NOT_FOUND | StatusCode::CONFLICT => Failure::no(error),
-                StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY => Failure::wrong(error),
-                _ => Failure::cannot(error),
-            },
-            AskError::NoNode { .. } | AskError::Broken(_) | AskError::Late => Failure::cannot(error),
-        })
     }
 }
 

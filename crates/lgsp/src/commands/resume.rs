@@ -4,12 +4,10 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::Args;
-use http::Method;
 use lgsp_types::ConnectorId;
 
+use super::asking::{Asking, failure};
 use super::{Failure, NodeArguments};
-use crate::home::Home;
-use crate::operations::{self, AskError};
 
 /// Has the node of this folder push to a connector again, without waiting until its far side can be reached. One failure
 /// more, and it is left alone again; `lgsp status` shows how it stands
@@ -27,14 +25,8 @@ pub(crate) struct Resume {
 
 impl Resume {
     pub(super) fn run(self) -> Result<ExitCode, Failure> {
-        let settings = self.node.load()?.settings;
-        let socket = Home::new(&settings.node.data_dir).socket();
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let call = operations::call(&socket, Method::POST, "/v1/resume", Some(self.connector.as_str()));
-        let answer = runtime.block_on(call).map_err(|error| match error {
-            error @ AskError::Refused { .. } => Failure::no(error),
-            error @ (AskError::NoNode { .. } | AskError::Broken(_) | AskError::Late) => Failure::cannot(error),
-        })?;
+        let node = Asking::of(&self.node)?;
+        let answer = node.call("/v1/resume", self.connector.as_str()).map_err(failure)?;
         let mut out = io::stdout().lock();
         if self.json {
             writeln!(out, "{answer:#}")?;

@@ -7,7 +7,7 @@ use clap::{ArgGroup, Args};
 use lgsp_types::{AgencyCode, ContractRef, DocumentDate, SystemId};
 use serde_json::Value;
 
-use super::registry::Asking;
+use super::asking::Asking;
 use super::{Failure, NO, NodeArguments};
 use crate::operations::rights::{Allowed as Question, WhoMay as WhoMayQuestion};
 use crate::operations::{list, text};
@@ -78,7 +78,7 @@ impl WhoMay {
             to: self.to,
             as_of: self.as_of,
         };
-        let answer = Asking::of(&self.node)?.ask("who-may", &asked)?;
+        let answer = Asking::of(&self.node)?.ask_registry("who-may", &asked)?;
         let (day, grants) = (text(&answer, "day"), list(&answer, "grants"));
         let mut out = io::stdout().lock();
         if self.json {
@@ -110,7 +110,7 @@ impl Allowed {
             as_of: self.as_of,
             dated: self.dated,
         };
-        let answer = Asking::of(&self.node)?.ask("allowed", &asked)?;
+        let answer = Asking::of(&self.node)?.ask_registry("allowed", &asked)?;
         let mut out = io::stdout().lock();
         if self.json {
             writeln!(out, "{answer:#}")?;

@@ -4,14 +4,13 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::Args;
-use http::StatusCode;
 use lgsp_types::DocumentQuery;
 use serde_json::{Value, json};
 
+use super::asking::Asking;
 use super::stand::{self, day_of};
 use super::{Failure, NodeArguments};
-use crate::home::Home;
-use crate::operations::{self, AskError, list, text};
+use crate::operations::{list, text};
 
 /// Finds documents, the latest first: all that is given has to hold. Marks and case never matter: `de an do thi` finds
 /// \"Đề án đô thị\". Exit code 1: nothing is found
@@ -60,8 +59,7 @@ pub(crate) struct Search {
 
 impl Search {
     pub(super) fn run(self) -> Result<ExitCode, Failure> {
-        let settings = self.node.load()?.settings;
-        let socket = Home::new(&settings.node.data_dir).socket();
+        let node = Asking::of(&self.node)?;
         let words = self.words.join(" ");
         let query = DocumentQuery {
             number: self.number,
@@ -76,15 +74,7 @@ impl Search {
             limit: self.limit,
             after: self.after,
         };
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let asked = json!(query).to_string();
-        let asking = operations::ask(&socket, "/v1/search", Some(&asked));
-        let found = runtime.block_on(asking).map_err(|error| match &error {
-            AskError::Refused { status, .. } if *status == StatusCode::BAD_REQUEST => Failure::wrong(error),
-            AskError::Refused { .. } | AskError::NoNode { .. } | AskError::Broken(_) | AskError::Late => {
-                Failure::cannot(error)
-            }
-        })?;
+        let found = node.ask("/v1/search", Some(&json!(query).to_string()))?;
         let documents = list(&found, "documents");
         let mut out = io::stdout().lock();
         if self.json {

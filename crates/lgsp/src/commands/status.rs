@@ -6,9 +6,9 @@ use std::process::ExitCode;
 use clap::Args;
 use serde_json::Value;
 
+use super::asking::Asking;
 use super::{Failure, NodeArguments};
-use crate::home::Home;
-use crate::operations::{self, list, text};
+use crate::operations::{list, text};
 
 /// Asks the node of this folder how it stands
 #[derive(Debug, Args)]
@@ -22,12 +22,7 @@ pub(crate) struct Status {
 
 impl Status {
     pub(super) fn run(self) -> Result<ExitCode, Failure> {
-        let settings = self.node.load()?.settings;
-        let socket = Home::new(&settings.node.data_dir).socket();
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let status = runtime
-            .block_on(operations::ask(&socket, "/v1/status", None))
-            .map_err(Failure::cannot)?;
+        let status = Asking::of(&self.node)?.ask("/v1/status", None)?;
         let mut out = io::stdout().lock();
         if self.json {
             writeln!(out, "{status:#}")?;

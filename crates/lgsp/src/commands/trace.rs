@@ -8,9 +8,9 @@ use std::process::ExitCode;
 use clap::Args;
 use serde_json::Value;
 
+use super::asking::Asking;
 use super::{Failure, NodeArguments, stand};
-use crate::home::Home;
-use crate::operations::{self, list, text};
+use crate::operations::{list, text};
 
 /// Finds messages by a document's number and notation (2451/STTTT-CNTT), its DocumentId, a DocId or a delivery's id
 #[derive(Debug, Args)]
@@ -30,24 +30,14 @@ pub(crate) struct Trace {
 
 impl Trace {
     pub(super) fn run(self) -> Result<ExitCode, Failure> {
-        let settings = self.node.load()?.settings;
-        let socket = Home::new(&settings.node.data_dir).socket();
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let ask = |path, query: &str| {
-            runtime
-                .block_on(operations::ask(&socket, path, Some(query)))
-                .map_err(Failure::cannot)
-        };
-        let trace = ask("/v1/trace", &self.query)?;
+        let node = Asking::of(&self.node)?;
+        let trace = node.ask("/v1/trace", Some(&self.query))?;
         let messages = list(&trace, "messages");
         if let Some(folder) = &self.evidence {
             fs::create_dir_all(folder)?;
             for message in messages {
-                save(
-                    folder,
-                    text(message, "msg_id"),
-                    &ask("/v1/evidence", text(message, "msg_id"))?,
-                )?;
+                let id = text(message, "msg_id");
+                save(folder, id, &node.ask("/v1/evidence", Some(id))?)?;
             }
         }
         let mut out = io::stdout().lock();

@@ -70,6 +70,10 @@ impl MeasuredExchange {
 /// Nothing but who called, and how it ended.
 fn nothing<T>(_: &T, _: &mut Drawn<'_>) {}
 
+fn done<T, E>(answer: &Result<T, E>) -> &'static str {
+    if answer.is_ok() { OK } else { "failed" }
+}
+
 fn available<T>(answer: &Result<T, Unavailable>) -> &'static str {
     if answer.is_ok() { OK } else { UNAVAILABLE }
 }
@@ -145,10 +149,6 @@ impl Exchange for MeasuredExchange {
     }
 
     async fn fetch(&self, caller: &Caller, delivery: DeliveryId) -> Result<Fetched, FetchError> {
-        let outcome = |answer: &Result<Fetched, FetchError>| match answer {
-            Ok(_) => OK,
-            Err(_) => "failed",
-        };
         let began = Instant::now();
         let call = async {
             let mut fetched = self.inner.fetch(caller, delivery).await?;
@@ -163,7 +163,7 @@ impl Exchange for MeasuredExchange {
                 fetched.trace.into_iter().for_each(|trace| span.link(trace));
             }
         };
-        let answer = self.measure(("fetch", caller), call, outcome, about).await;
+        let answer = self.measure(("fetch", caller), call, done, about).await;
         if let Ok(fetched) = &answer
             && let Some(mut span) = self
                 .traces
@@ -183,15 +183,11 @@ impl Exchange for MeasuredExchange {
         word: Outcome,
         evidence: Evidence,
     ) -> Result<Acknowledged, AcknowledgeError> {
-        let outcome = |answer: &Result<Acknowledged, AcknowledgeError>| match answer {
-            Ok(_) => OK,
-            Err(_) => "failed",
-        };
         let about = |_: &Result<Acknowledged, AcknowledgeError>, span: &mut Drawn<'_>| {
             span.say(Attribute::Delivery(delivery));
         };
         let call = self.inner.acknowledge(caller, delivery, word, evidence);
-        self.measure(("acknowledge", caller), call, outcome, about).await
+        self.measure(("acknowledge", caller), call, done, about).await
     }
 
     async fn sent(&self, caller: &Caller, message: MsgId) -> Result<Option<SentMessage>, Unavailable> {
@@ -208,15 +204,11 @@ impl Exchange for MeasuredExchange {
         message: MsgId,
         to: Option<AgencyCode>,
     ) -> Result<Vec<Withdrawal>, WithdrawError> {
-        let outcome = |answer: &Result<Vec<Withdrawal>, WithdrawError>| match answer {
-            Ok(_) => OK,
-            Err(_) => "failed",
-        };
         let about = |_: &Result<Vec<Withdrawal>, WithdrawError>, span: &mut Drawn<'_>| {
             span.say(Attribute::Message(message));
         };
         let call = self.inner.withdraw(caller, message, to);
-        self.measure(("withdraw", caller), call, outcome, about).await
+        self.measure(("withdraw", caller), call, done, about).await
     }
 
     fn arrivals(&self) -> Arrivals {
