@@ -6,9 +6,9 @@ use futures_util::stream;
 use lgsp_registry::Reception;
 use lgsp_store::{DeliveryRow, failpoint};
 use lgsp_types::{
-    AcknowledgeError, Acknowledged, Actor, AdapterId, Arrivals, Caller, Delivery, DeliveryId, DeliveryState, Evidence,
-    Fact, FetchError, Fetched, Kind, MsgId, OpenDelivery, OpenQuery, Outcome, Receiver, Rules, SentDelivery,
-    SentMessage, SystemId, TraceId, Traceparent, Unavailable, What,
+    AcknowledgeError, Acknowledged, Actor, AdapterId, Arrivals, Caller, ContractRef, Delivery, DeliveryId,
+    DeliveryState, Evidence, Fact, FetchError, Fetched, Kind, MsgId, OpenDelivery, OpenQuery, OrderKey, Outcome,
+    Receiver, Rules, SentDelivery, SentMessage, SystemId, TraceId, Traceparent, Unavailable, What,
 };
 use tokio::time::timeout;
 use tracing::debug;
@@ -56,6 +56,19 @@ impl Spine {
         };
         let open = self.store.open_deliveries(&agencies, &query, &blocking).await;
         open.map_err(unavailable)
+    }
+
+    /// The dead letter that a delivery waits behind, where its contract says so.
+    pub(crate) async fn waits_behind(
+        &self,
+        contract: &ContractRef,
+        delivery: DeliveryId,
+        order: &OrderKey,
+    ) -> Result<Option<DeliveryId>, Unavailable> {
+        if !self.rules.current().blocks(contract) {
+            return Ok(None);
+        }
+        self.store.dead_before(delivery, order).await.map_err(unavailable)
     }
 
     /// Each batch that is projected may bring something, until the node stops.

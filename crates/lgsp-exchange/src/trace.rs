@@ -5,8 +5,8 @@ use lgsp_audit::Record;
 use lgsp_store::{DeliveryRow, DocumentRow, EventRow, LoggedEvent, MessageRow, Search, Timeline};
 use lgsp_types::{
     AgencyId, Caller, DeliveryId, DocumentDate, Happened, History, Kind, MessageEvidence, MsgId, NodeStatus,
-    Operations, Relation, Scheme, Tables, Trace, TracedAgency, TracedDelivery, TracedEvent, TracedMessage, Unavailable,
-    What,
+    Operations, OrderKey, Relation, Scheme, Tables, Trace, TracedAgency, TracedDelivery, TracedEvent, TracedMessage,
+    Unavailable, What,
 };
 
 use crate::documents::CHAIN_MAX;
@@ -249,6 +249,11 @@ impl Spine {
             .map(|document| document.code.as_str())
             .find(|code| !code.is_empty());
         let day = message.accepted_ms.day_in_vietnam();
+        let mut deliveries = Vec::with_capacity(timeline.deliveries.len());
+        for delivery in &timeline.deliveries {
+            let behind = self.behind(message, delivery).await?;
+            deliveries.push(self.told_delivery((delivery, behind), &timeline.events, day));
+        }
         Ok(TracedMessage {
             msg_id: message.msg_id,
             contract: message.contract.to_string(),
@@ -261,15 +266,24 @@ impl Spine {
             accepted_ms: message.accepted_ms.0,
             accepted: message.accepted_ms.iso_text(),
             due: message.due,
-            deliveries: timeline
-                .deliveries
-                .iter()
-                .map(|delivery| self.told_delivery(delivery, &timeline.events, day))
-                .collect(),
+            deliveries,
             events: timeline.events.iter().map(|event| self.told_event(event)).collect(),
             receipt: self.receipt_note(message.msg_id, inscribed(message.accepted())),
             trace_id: trace_id.map(|id| id.to_string()).unwrap_or_default(),
         })
+    }
+
+    /// What holds it up, if it waits.
+    async fn behind(&self, message: &MessageRow, row: &DeliveryRow) -> Result<Option<DeliveryId>, Unavailable> {
+        if !row.state.waits() {
+            return Ok(None);
+        }
+        let order = OrderKey {
+            system: message.system.clone(),
+            key: message.order_key.clone(),
+            addressee: row.addressee.agency.clone(),
+        };
+        self.waits_behind(&message.contract, row.delivery, &order).await
     }
 
     /// The last agency that a fact about this delivery names as its receiver, if that is not the addressee.
@@ -288,13 +302,19 @@ impl Spine {
         Some(self.agency(last, &code, today))
     }
 
-    fn told_delivery(&self, row: &DeliveryRow, events: &[EventRow], day: DocumentDate) -> TracedDelivery {
+    fn told_delivery(
+        &self,
+        (row, behind): (&DeliveryRow, Option<DeliveryId>),
+        events: &[EventRow],
+        day: DocumentDate,
+    ) -> TracedDelivery {
         TracedDelivery {
             delivery: row.delivery,
             to: self.agency(&row.addressee.agency, row.written.as_str(), day),
             receiver: self.receiver(row, events),
             state: row.state.name(),
             late: row.late,
+            behind,
             reason: row.reason.as_ref().map(ToString::to_string),
             mark: row.mark.map(|(mark, _)| mark.name()),
             changed_ms: row.changed_ms.0,

@@ -192,6 +192,7 @@ fn write_traced_delivery(delivery: TracedDelivery) -> operations::v1::TracedDeli
         reason: delivery.reason.unwrap_or_default(),
         mark: delivery.mark.unwrap_or_default().to_owned(),
         changed_at: Some(write_time(UnixMs(delivery.changed_ms))),
+        behind: delivery.behind.map(|id| id.to_string()).unwrap_or_default(),
     }
 }
 

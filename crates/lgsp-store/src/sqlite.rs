@@ -194,7 +194,7 @@ impl Store for SqliteStore {
             .await
     }
 
-    async fn dead_before(&self, delivery: DeliveryId, order: &OrderKey) -> Result<bool, StoreError> {
+    async fn dead_before(&self, delivery: DeliveryId, order: &OrderKey) -> Result<Option<DeliveryId>, StoreError> {
         let order = order.clone();
         self.read(move |connection| list::dead_before(connection, delivery, &order))
             .await

@@ -67,11 +67,11 @@ pub trait Store: Send + Sync + Debug {
         blocking: &[ContractRef],
     ) -> Result<Vec<OpenDelivery>, StoreError>;
 
-    /// Whether an earlier delivery of this order, that of `delivery`, is a dead letter.
+    /// An earlier delivery of this order, that of `delivery`, which is a dead letter; none: there is none.
     ///
     /// # Errors
     /// [`StoreError`].
-    async fn dead_before(&self, delivery: DeliveryId, order: &OrderKey) -> Result<bool, StoreError>;
+    async fn dead_before(&self, delivery: DeliveryId, order: &OrderKey) -> Result<Option<DeliveryId>, StoreError>;
 
     /// Puts a soft mark in the place of the one before; false: there is no such delivery.
     ///

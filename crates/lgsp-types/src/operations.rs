@@ -222,6 +222,8 @@ pub struct TracedDelivery {
     pub receiver: Option<TracedAgency>,
     pub state: &'static str,
     pub late: bool,
+    /// The dead letter that it waits behind, as its contract has it: redrive that one.
+    pub behind: Option<DeliveryId>,
     pub reason: Option<String>,
     pub mark: Option<&'static str>,
     pub changed_ms: u64,

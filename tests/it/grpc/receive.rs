@@ -204,7 +204,16 @@ async fn where_the_contract_blocks_what_comes_after_a_dead_letter_waits_until_th
     let mut another = Receiver::open(&mut client, &[begin(), Request::Credit(64)]).await;
     let waiting = [another.handed().await, another.handed().await];
     assert_eq!(waiting.each_ref().map(number), ["3", "4"]);
-    // An operator redrives it: it comes, and what was behind it when it has ended.
+    // An operator who looks at what waits is told what holds it up.
+    let second = listed(&mut client, 3).await.remove(0).message_id;
+    let traced = node.lgsp(&["trace", &second]);
+    assert!(
+        traced
+            .out
+            .contains(&format!("waits until the dead letter {} was redriven", id(&first))),
+        "{traced:?}"
+    );
+    // It is redriven: it comes, and what was behind it when it has ended.
     let redriven = node.lgsp(&["redrive", "--all"]);
     assert_eq!(redriven.code, Some(0), "{redriven:?}");
     for wanted in ["1", "2"] {

@@ -83,11 +83,12 @@ impl Try {
         let Some(row) = self.standing(open).await? else {
             return Ok(Became::Ended { reached: false });
         };
-        if self.dispatch.spine.rules.current().blocks(&open.contract) {
-            let dead = self.dispatch.spine.store.dead_before(open.delivery, &open.order).await;
-            if dead.map_err(Unavailable::new)? {
-                return Ok(Became::Blocked);
-            }
+        let behind = self
+            .dispatch
+            .spine
+            .waits_behind(&open.contract, open.delivery, &open.order);
+        if behind.await?.is_some() {
+            return Ok(Became::Blocked);
         }
         if self.is_new
             && row.attempts > 0

@@ -80,6 +80,9 @@ pub struct TracedDelivery {
     pub mark: ::prost::alloc::string::String,
     #[prost(message, optional, tag = "7")]
     pub changed_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// The dead letter that it waits behind, as its contract has it; empty: none. Redrive that one.
+    #[prost(string, tag = "8")]
+    pub behind: ::prost::alloc::string::String,
 }
 /// One fact about the message.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

@@ -143,10 +143,15 @@ fn listed_row(row: &Row<'_>) -> rusqlite::Result<OpenDelivery> {
     })
 }
 
-pub(super) fn dead_before(connection: &Connection, id: DeliveryId, order: &OrderKey) -> rusqlite::Result<bool> {
+pub(super) fn dead_before(
+    connection: &Connection,
+    id: DeliveryId,
+    order: &OrderKey,
+) -> rusqlite::Result<Option<DeliveryId>> {
     let mut statement = connection.prepare_cached(DEAD_BEFORE)?;
     let of = params![id.to_string(), order.system.as_str(), order.key];
-    statement.exists(of)
+    let dead = |row: &Row<'_>| parsed(row, "delivery_id", DeliveryId::parse);
+    statement.query_row(of, dead).optional()
 }
 
 /// False: there is no such delivery.

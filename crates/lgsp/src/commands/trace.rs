@@ -98,12 +98,13 @@ fn print(out: &mut impl Write, message: &Value) -> io::Result<()> {
         };
         writeln!(
             out,
-            "  to {} ({}){}: {}{late}{}",
+            "  to {} ({}){}: {}{late}{}{}",
             text(to, "name"),
             text(to, "code"),
             received_by(delivery),
             text(delivery, "state"),
             reason.unwrap_or_default(),
+            behind(text(delivery, "behind")),
         )?;
         let id = delivery.get("delivery");
         for event in list(message, "events")
@@ -122,6 +123,15 @@ fn trace(id: &str) -> String {
         String::new()
     } else {
         format!(", trace {id}")
+    }
+}
+
+/// What holds it up.
+fn behind(dead_letter: &str) -> String {
+    if dead_letter.is_empty() {
+        String::new()
+    } else {
+        format!("; waits until the dead letter {dead_letter} was redriven")
     }
 }
 
