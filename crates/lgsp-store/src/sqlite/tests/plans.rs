@@ -87,6 +87,12 @@ async fn a_receivers_list_is_read_from_the_index_of_what_is_listed() {
         plan[0].contains("accepted_ms,at_partition,at_offset,ordinal)>"),
         "{plan:?}"
     );
+    // What may stand behind a dead letter is held against all of them at once.
+    assert!(plan.contains(&String::from("MATERIALIZE dead")), "{plan:?}");
+    assert!(
+        plan.iter().any(|line| line.contains("SEARCH dead USING AUTOMATIC")),
+        "{plan:?}"
+    );
 }
 
 #[tokio::test]
