@@ -7,8 +7,8 @@ use lgsp_registry::Reception;
 use lgsp_store::{DeliveryRow, failpoint};
 use lgsp_types::{
     AcknowledgeError, Acknowledged, Actor, AdapterId, Arrivals, Caller, ContractRef, Delivery, DeliveryId,
-    DeliveryState, Evidence, Fact, FetchError, Fetched, Kind, MsgId, OpenDelivery, OpenQuery, OrderKey, Outcome,
-    Receiver, Rules, SentDelivery, SentMessage, SystemId, TraceId, Traceparent, Unavailable, What,
+    DeliveryState, Evidence, Fact, FetchError, Fetched, Kind, MsgId, OpenDelivery, OpenQuery, Outcome, Receiver, Rules,
+    SentDelivery, SentMessage, SystemId, TraceId, Traceparent, Unavailable, What,
 };
 use tokio::time::timeout;
 use tracing::debug;
@@ -63,12 +63,11 @@ impl Spine {
         &self,
         contract: &ContractRef,
         delivery: DeliveryId,
-        order: &OrderKey,
     ) -> Result<Option<DeliveryId>, Unavailable> {
         if !self.rules.current().blocks(contract) {
             return Ok(None);
         }
-        self.store.dead_before(delivery, order).await.map_err(unavailable)
+        self.store.dead_before(delivery).await.map_err(unavailable)
     }
 
     /// Each batch that is projected may bring something, until the node stops.

@@ -5,8 +5,8 @@ use lgsp_audit::Record;
 use lgsp_store::{DeliveryRow, DocumentRow, EventRow, LoggedEvent, MessageRow, Search, Timeline};
 use lgsp_types::{
     AgencyId, Caller, DeliveryId, DocumentDate, Happened, History, Kind, MessageEvidence, MsgId, NodeStatus,
-    Operations, OrderKey, Relation, Scheme, Tables, Trace, TracedAgency, TracedDelivery, TracedEvent, TracedMessage,
-    Unavailable, What,
+    Operations, Relation, Scheme, Tables, Trace, TracedAgency, TracedDelivery, TracedEvent, TracedMessage, Unavailable,
+    What,
 };
 
 use crate::documents::CHAIN_MAX;
@@ -251,7 +251,11 @@ impl Spine {
         let day = message.accepted_ms.day_in_vietnam();
         let mut deliveries = Vec::with_capacity(timeline.deliveries.len());
         for delivery in &timeline.deliveries {
-            let behind = self.behind(message, delivery).await?;
+            let behind = if delivery.state.waits() {
+                self.waits_behind(&message.contract, delivery.delivery).await?
+            } else {
+                None
+            };
             deliveries.push(self.told_delivery((delivery, behind), &timeline.events, day));
         }
         Ok(TracedMessage {
@@ -271,19 +275,6 @@ impl Spine {
             receipt: self.receipt_note(message.msg_id, inscribed(message.accepted())),
             trace_id: trace_id.map(|id| id.to_string()).unwrap_or_default(),
         })
-    }
-
-    /// What holds it up, if it waits.
-    async fn behind(&self, message: &MessageRow, row: &DeliveryRow) -> Result<Option<DeliveryId>, Unavailable> {
-        if !row.state.waits() {
-            return Ok(None);
-        }
-        let order = OrderKey {
-            system: message.system.clone(),
-            key: message.order_key.clone(),
-            addressee: row.addressee.agency.clone(),
-        };
-        self.waits_behind(&message.contract, row.delivery, &order).await
     }
 
     /// The last agency that a fact about this delivery names as its receiver, if that is not the addressee.

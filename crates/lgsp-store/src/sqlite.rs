@@ -25,7 +25,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use lgsp_types::{AgencyId, ContractRef, DeliveryId, Digest, Mark, MsgId, OpenDelivery, OpenQuery, OrderKey, UnixMs};
+use lgsp_types::{AgencyId, ContractRef, DeliveryId, Digest, Mark, MsgId, OpenDelivery, OpenQuery, UnixMs};
 use rusqlite::Connection;
 use tokio::task::spawn_blocking;
 use tracing::warn;
@@ -194,9 +194,8 @@ impl Store for SqliteStore {
             .await
     }
 
-    async fn dead_before(&self, delivery: DeliveryId, order: &OrderKey) -> Result<Option<DeliveryId>, StoreError> {
-        let order = order.clone();
-        self.read(move |connection| list::dead_before(connection, delivery, &order))
+    async fn dead_before(&self, delivery: DeliveryId) -> Result<Option<DeliveryId>, StoreError> {
+        self.read(move |connection| list::dead_before(connection, delivery))
             .await
     }
 

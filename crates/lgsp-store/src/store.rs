@@ -3,9 +3,7 @@
 use std::fmt::Debug;
 
 use async_trait::async_trait;
-use lgsp_types::{
-    AgencyId, Cause, ContractRef, DeliveryId, Digest, Mark, MsgId, OpenDelivery, OpenQuery, OrderKey, UnixMs,
-};
+use lgsp_types::{AgencyId, Cause, ContractRef, DeliveryId, Digest, Mark, MsgId, OpenDelivery, OpenQuery, UnixMs};
 use thiserror::Error;
 
 use crate::rows::{
@@ -67,11 +65,11 @@ pub trait Store: Send + Sync + Debug {
         blocking: &[ContractRef],
     ) -> Result<Vec<OpenDelivery>, StoreError>;
 
-    /// An earlier delivery of this order, that of `delivery`, which is a dead letter; none: there is none.
+    /// A dead letter that comes earlier in the order of this delivery; none: there is none.
     ///
     /// # Errors
     /// [`StoreError`].
-    async fn dead_before(&self, delivery: DeliveryId, order: &OrderKey) -> Result<Option<DeliveryId>, StoreError>;
+    async fn dead_before(&self, delivery: DeliveryId) -> Result<Option<DeliveryId>, StoreError>;
 
     /// Puts a soft mark in the place of the one before; false: there is no such delivery.
     ///

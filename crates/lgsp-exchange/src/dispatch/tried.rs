@@ -83,10 +83,7 @@ impl Try {
         let Some(row) = self.standing(open).await? else {
             return Ok(Became::Ended { reached: false });
         };
-        let behind = self
-            .dispatch
-            .spine
-            .waits_behind(&open.contract, open.delivery, &open.order);
+        let behind = self.dispatch.spine.waits_behind(&open.contract, open.delivery);
         if behind.await?.is_some() {
             return Ok(Became::Blocked);
         }

@@ -31,10 +31,10 @@ pub(super) const LISTED: &str = "SELECT d.delivery_id, d.msg_id, m.contract, m.f
      FROM delivery d JOIN message m ON m.msg_id = d.msg_id LEFT JOIN mark k ON k.delivery_id = d.delivery_id \
      WHERE d.delivery_id = ?1";
 /// An earlier delivery of the same sender, key and addressee that is a dead letter: those of one key share a partition.
-pub(super) const DEAD_BEFORE: &str = "SELECT dead.delivery_id FROM delivery own \
+pub(super) const DEAD_BEFORE: &str = "SELECT dead.delivery_id FROM delivery own JOIN message m ON m.msg_id = own.msg_id \
      JOIN delivery dead ON dead.state = 'dead-lettered' AND dead.agency = own.agency \
      AND dead.at_partition = own.at_partition AND dead.at_offset < own.at_offset \
-     JOIN message m ON m.msg_id = dead.msg_id AND m.system = ?2 AND m.order_key = ?3 \
+     JOIN message before ON before.msg_id = dead.msg_id AND before.system = m.system AND before.order_key = m.order_key \
      WHERE own.delivery_id = ?1 LIMIT 1";
 pub(super) const PLACE: &str =
     "SELECT accepted_ms, at_partition, at_offset, ordinal FROM delivery WHERE delivery_id = ?1";
@@ -147,15 +147,10 @@ fn listed_row(row: &Row<'_>) -> rusqlite::Result<OpenDelivery> {
     })
 }
 
-pub(super) fn dead_before(
-    connection: &Connection,
-    id: DeliveryId,
-    order: &OrderKey,
-) -> rusqlite::Result<Option<DeliveryId>> {
+pub(super) fn dead_before(connection: &Connection, id: DeliveryId) -> rusqlite::Result<Option<DeliveryId>> {
     let mut statement = connection.prepare_cached(DEAD_BEFORE)?;
-    let of = params![id.to_string(), order.system.as_str(), order.key];
     let dead = |row: &Row<'_>| parsed(row, "delivery_id", DeliveryId::parse);
-    statement.query_row(of, dead).optional()
+    statement.query_row(params![id.to_string()], dead).optional()
 }
 
 /// False: there is no such delivery.

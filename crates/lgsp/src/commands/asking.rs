@@ -28,12 +28,12 @@ impl Asking {
 
     pub(super) fn ask(&self, path: &str, asked: Option<&str>) -> Result<Value, Failure> {
         let answer = operations::ask(&self.socket, path, asked);
-        self.runtime.block_on(answer).map_err(failure)
+        Ok(self.runtime.block_on(answer)?)
     }
 
     pub(super) fn ask_registry(&self, question: &str, asked: &impl Serialize) -> Result<Value, Failure> {
         let answer = operations::ask_registry(&self.socket, question, asked);
-        self.runtime.block_on(answer).map_err(failure)
+        Ok(self.runtime.block_on(answer)?)
     }
 
     /// Has it do something. Whoever has it do several things may go on after one that it refused.
@@ -43,14 +43,16 @@ impl Asking {
     }
 }
 
-/// How a command ends that got no answer, or not the one that it asked for.
-pub(super) fn failure(error: AskError) -> Failure {
-    match &error {
-        AskError::Refused { status, .. } => match *status {
-            StatusCode::NOT_FOUND | StatusCode::CONFLICT => Failure::no(error),
-            StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY => Failure::wrong(error),
-            _ => Failure::cannot(error),
-        },
-        AskError::NoNode { .. } | AskError::Broken(_) | AskError::Late => Failure::cannot(error),
+impl From<AskError> for Failure {
+    /// No answer, or not the one that was asked for.
+    fn from(error: AskError) -> Self {
+        match &error {
+            AskError::Refused { status, .. } => match *status {
+                StatusCode::NOT_FOUND | StatusCode::CONFLICT => Self::no(error),
+                StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY => Self::wrong(error),
+                _ => Self::cannot(error),
+            },
+            AskError::NoNode { .. } | AskError::Broken(_) | AskError::Late => Self::cannot(error),
+        }
     }
 }

@@ -7,7 +7,7 @@ use clap::Args;
 use lgsp_types::DeliveryId;
 use serde_json::{Value, json};
 
-use super::asking::{Asking, failure};
+use super::asking::Asking;
 use super::{Failure, NodeArguments};
 use crate::operations::{AskError, list, text};
 
@@ -86,7 +86,7 @@ impl Redrive {
             match node.call("/v1/redrive", id) {
                 Ok(answer) => generation = answer.get("generation").cloned(),
                 Err(error @ AskError::Refused { .. }) => return Ok(Err(error)),
-                Err(error) => return Err(failure(error)),
+                Err(error) => return Err(error.into()),
             }
         }
         let mut out = io::stdout().lock();

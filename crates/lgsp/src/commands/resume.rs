@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::Args;
 use lgsp_types::ConnectorId;
 
-use super::asking::{Asking, failure};
+use super::asking::Asking;
 use super::{Failure, NodeArguments};
 
 /// Has the node of this folder push to a connector again, without waiting until its far side can be reached. One failure
@@ -25,8 +25,7 @@ pub(crate) struct Resume {
 
 impl Resume {
     pub(super) fn run(self) -> Result<ExitCode, Failure> {
-        let node = Asking::of(&self.node)?;
-        let answer = node.call("/v1/resume", self.connector.as_str()).map_err(failure)?;
+        let answer = Asking::of(&self.node)?.call("/v1/resume", self.connector.as_str())?;
         let mut out = io::stdout().lock();
         if self.json {
             writeln!(out, "{answer:#}")?;

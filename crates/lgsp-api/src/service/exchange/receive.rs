@@ -294,7 +294,8 @@ impl Receiving {
 
     fn seen(&self, state: &mut State, listed: Listed) {
         match listed {
-            Ok(_) if state.outdated => state.look = true,
+            // It looks again: what made it so asked for that.
+            Ok(_) if state.outdated => {}
             Ok(listed) => state.keep(listed),
             Err(error) => {
                 warn!(error = &error as &dyn std::error::Error, "a stream looks again later");
